@@ -1,0 +1,54 @@
+"""Bases of every settings model, and the settings that more than one room reads."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    """A settings model that takes no unknown field, guesses no type and never changes."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class BesideDefs:
+    """Marks a threshold that names a file beside ``defs.yaml``; gates hand over its full path."""
+
+
+SuiteFile = Annotated[Path, BesideDefs()]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]
+
+
+class InputSpec(Frozen):
+    """What the network takes, and how a sample's raw bytes become it: the preprocessing as data.
+
+    The network sees ``(decoded / scale - mean) / std`` as float32, shape (batch, channel, height,
+    width). Everything after the decoder is part of the exported model.
+    """
+
+    modality: Literal["image"] = "image"
+    height: Count
+    """Rows of the input, in pixels."""
+    width: Count
+    """Columns of the input, in pixels."""
+    channels: Literal[1, 3] = 3
+    """1: grey, 3: RGB in that order."""
+    interpolation: Literal["nearest", "bilinear", "bicubic", "box"] = "bilinear"
+    """How the decoder resizes a sample of another size."""
+    scale: Positive = 255.0
+    """What a stored value is divided by."""
+    mean: tuple[float, ...] = (0.0,)
+    """Subtracted after scaling: one value, or one a channel."""
+    std: tuple[Positive, ...] = (1.0,)
+    """Divided by after that: one value, or one a channel."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels: the shape of one decoded sample."""
+        return self.height, self.width, self.channels

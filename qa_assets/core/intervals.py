@@ -1,0 +1,55 @@
+"""Confidence intervals in closed form."""
+
+import math
+from statistics import NormalDist
+
+from qa_assets.core.record import Estimate
+
+
+def share(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
+    """A share with its Wilson score interval.
+
+    Args:
+        successes: How many of ``n`` hold, in [0, n].
+        n: Number of trials; with none the share is unknown: NaN in [0, 1].
+        confidence: Coverage, in (0, 1).
+
+    Source: Wilson, E. B. (1927), Probable inference, JASA 22; reference: statsmodels, scipy's
+    ``binomtest(...).proportion_ci(method="wilson")``.
+    """
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0, 0, confidence)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    p = successes / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Estimate(p, low, high, n, confidence)
+
+
+def paired_difference(better: int, worse: int, n: int, *, confidence: float = 0.95) -> Estimate:
+    """Difference of two shares measured on the same samples, ``(better - worse) / n``.
+
+    Args:
+        better: Samples only the first gets right.
+        worse: Samples only the second gets right.
+        n: All samples.
+        confidence: Coverage, in (0, 1).
+
+    Source: Agresti & Min (2005), Simple improved confidence intervals for comparing matched
+    proportions, Statistics in Medicine 24: Wald's interval after adding half a sample a cell.
+    """
+    if n == 0:
+        return Estimate(math.nan, -1.0, 1.0, 0, confidence)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    b, c, m = better + 0.5, worse + 0.5, n + 2.0
+    difference = (b - c) / m
+    half = z / m * math.sqrt(b + c - (b - c) ** 2 / m)
+    return Estimate(
+        (better - worse) / n,
+        max(-1.0, difference - half),
+        min(1.0, difference + half),
+        n,
+        confidence,
+    )

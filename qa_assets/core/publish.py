@@ -1,0 +1,162 @@
+"""One publish, one verify: a folder appears whole or not at all; it is checked, then read."""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from qa_assets.core.digests import canonical_json, digest_bytes, digest_file
+from qa_assets.core.errors import EnvironmentFault, InputRefused
+
+MANIFEST = "MANIFEST.json"
+Content = Mapping[str, bytes | Path]
+"""What a folder is to hold: relative POSIX name -> its bytes, or the file to copy."""
+
+
+def manifest_of(files: Content) -> dict[str, str]:
+    """SHA-256 of each file by name."""
+    return {
+        name: digest_bytes(body) if isinstance(body, bytes) else digest_file(body)
+        for name, body in sorted(files.items())
+    }
+
+
+def publish(files: Content, target: Path) -> dict[str, str]:
+    """Write ``files`` and their manifest as the folder ``target``, atomically.
+
+    A temporary sibling is written and synced, the manifest last, then renamed, then the parent is
+    synced. Where ``target`` is already there, it stays as it is: its name is its content.
+
+    Returns:
+        The manifest: SHA-256 by file name.
+
+    Raises:
+        EnvironmentFault: The disk or its permissions do not allow it; nothing is left behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
+    except OSError as error:
+        raise _environment(error, target) from error
+    try:
+        manifest: dict[str, str] = {}
+        for name, body in sorted(files.items()):
+            place = draft / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _write(place, body)
+            manifest[name] = digest_file(place)
+        _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
+        for folder in {p.parent for p in draft.rglob("*")}:
+            sync_folder(folder)
+        draft.chmod(0o755)
+        _rename(draft, target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise _environment(error, target) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return manifest
+
+
+def verify(folder: Path) -> dict[str, str]:
+    """Check every file of a published folder against its manifest, before any parser sees it.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputRefused: ``ARTIFACT_MISSING`` without the folder or its manifest, ``ARTIFACT_TAMPERED``
+            where a file is missing, unexpected or has other bytes than were published.
+    """
+    try:
+        manifest: dict[str, str] = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError as error:
+        raise InputRefused.of(
+            "ARTIFACT_MISSING", folder.name, "is not in the store.", "Run the pipeline again."
+        ) from error
+    except ValueError as error:
+        raise _tampered(folder, MANIFEST, "is not readable") from error
+    found = {
+        p.relative_to(folder).as_posix(): p
+        for p in folder.rglob("*")
+        if not p.is_dir() or p.is_symlink()
+    }
+    found.pop(MANIFEST)
+    for name in sorted(manifest.keys() | found.keys()):
+        if name not in found:
+            raise _tampered(folder, name, "is missing")
+        if name not in manifest:
+            raise _tampered(folder, name, "is not in the manifest")
+        if found[name].is_symlink() or digest_file(found[name]) != manifest[name]:
+            raise _tampered(folder, name, "has other bytes than were published")
+    return manifest
+
+
+def replace_file(path: Path, body: bytes) -> None:
+    """Swap a single file (a pointer, a page) in one step.
+
+    Raises:
+        EnvironmentFault: The disk or its permissions do not allow it; the old file stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        _write(draft, body)
+        draft.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _environment(error, path) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable (a no-op where folders cannot be opened: Windows)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(place: Path, body: bytes | Path) -> None:
+    with place.open("wb") as stream:
+        if isinstance(body, bytes):
+            stream.write(body)
+        else:
+            with body.open("rb") as source:
+                shutil.copyfileobj(source, stream, 1 << 20)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _rename(draft: Path, target: Path) -> None:
+    try:
+        draft.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not target.is_dir():
+            raise
+
+
+def _tampered(folder: Path, name: str, what: str) -> InputRefused:
+    return InputRefused.of(
+        "ARTIFACT_TAMPERED",
+        f"{folder.name}/{name}",
+        f"{what}.",
+        "Remove that folder from the store; the next run makes it again.",
+    )
+
+
+def _environment(error: OSError, path: Path) -> EnvironmentFault:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return EnvironmentFault.of(
+        "ENV_DISK_FULL" if full else "ENV_PERMISSION",
+        str(path),
+        f"cannot be written: {error.strerror}.",
+        "Free some space." if full else "Check who owns the folder.",
+    )

@@ -1,0 +1,383 @@
+"""The artifacts that flow along the graph: frozen, typed, described by numbers.
+
+Names of files inside a record are part of its contract and stand as constants beside it. Tables are
+Parquet, weights safetensors, models ONNX, arrays NumPy's own format (never with objects in it).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
+
+Split = Literal["train", "validation", "test"]
+SAMPLES = "samples.parquet"
+CONTACT_SHEET = "contact_sheet.png"
+LOGITS = "logits.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A sample that was set aside: why, where, and what would be right."""
+
+    code: str
+    item: str
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSnapshot(Record):
+    """An immutable copy of one dataset version.
+
+    Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload),
+    label, group, name (where it was found), copies (how often), bytes, format, width, height, mode.
+    ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
+    ``contact_sheet.png``.
+    """
+
+    name: str
+    version: str
+    samples: int
+    classes: tuple[str, ...]
+    quarantined: tuple[Quarantined, ...] = ()
+
+    def metadata(self) -> Metadata:
+        """Counts, what was set aside and why, and some samples to look at."""
+        shown = {
+            "samples": self.samples,
+            "classes": len(self.classes),
+            "version": self.version[:12],
+            "quarantined": len(self.quarantined),
+        }
+        if self.quarantined:
+            rows = [(q.code, q.item, q.message) for q in self.quarantined]
+            shown["set aside"] = table(("code", "item", "reason"), rows)  # pyright: ignore[reportArgumentType]
+        if CONTACT_SHEET in self.files:
+            shown["contact sheet"] = self.picture(CONTACT_SHEET, "one row a class")  # pyright: ignore[reportArgumentType]
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetStatistics(Record):
+    """Numbers that describe a snapshot.
+
+    Files: ``statistics.parquet``: one row a class: label, samples, share, and of the pixels in
+    [0, 1] brightness_mean, brightness_std, contrast_mean, width_min, width_max, height_min,
+    height_max, bytes_mean. ``classes.svg``: bars of the class counts.
+    """
+
+    samples: int
+    class_counts: Mapping[str, int]
+    groups: int
+    brightness_mean: float
+    brightness_std: float
+
+    def metadata(self) -> Metadata:
+        """The numbers and the class bars."""
+        shown = dict(Record.metadata(self))
+        rows: list[tuple[object, ...]] = list(self.class_counts.items())
+        shown["samples per class"] = table(("class", "samples"), rows)
+        if "classes.svg" in self.files:
+            shown["classes"] = self.picture("classes.svg", "samples per class")
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSplits(Record):
+    """Which sample is used for what; a sample never changes side when data grows.
+
+    Files: ``samples.parquet``: id, label, group, split (train, validation or test), sorted by id.
+    """
+
+    counts: Mapping[str, int]
+    groups: Mapping[str, int]
+    class_counts: Mapping[str, Mapping[str, int]]
+
+    def metadata(self) -> Metadata:
+        """Counts a split, and a split and class."""
+        classes = sorted({c for counts in self.class_counts.values() for c in counts})
+        rows: list[tuple[object, ...]] = [
+            (s, n, self.groups.get(s, 0), *(self.class_counts[s].get(c, 0) for c in classes))
+            for s, n in self.counts.items()
+        ]
+        return {**self.counts, "splits": table(("split", "samples", "groups", *classes), rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training split: mean losses, share of right answers."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedWeights(Record):
+    """Weights, the history of the run that made them, and its exact settings.
+
+    Files: ``weights.safetensors``. ``model.py``: the network's source. ``loss.svg``.
+
+    Attributes:
+        weights_digest: SHA-256 over every tensor's name, dtype, shape and bytes.
+        parameters: Number of trainable values.
+        initial_loss: Mean loss on the training split before the first step.
+        history: One entry an epoch.
+        moved: Relative change of each tensor since initialisation, L2(after - before) / L2(before).
+        frozen: Names of the tensors that the model declares as not trained.
+        settings: The training settings as they were used.
+        environment: What else the weights depend on: versions, threads, device.
+    """
+
+    weights_digest: str
+    parameters: int
+    initial_loss: float
+    history: tuple[Epoch, ...]
+    moved: Mapping[str, float]
+    frozen: tuple[str, ...] = ()
+    settings: Mapping[str, str | int | float | bool | None]
+    environment: Mapping[str, str]
+
+    def metadata(self) -> Metadata:
+        """Last losses and accuracy, the curve, the settings."""
+        last = self.history[-1]
+        shown: dict[str, str | int | float | bool | Markdown] = {
+            "weights digest": self.weights_digest[:12],
+            "parameters": self.parameters,
+            "epochs": len(self.history),
+            "train loss": last.train_loss,
+            "validation loss": last.validation_loss,
+            "validation accuracy": last.validation_accuracy,
+        }
+        rows: list[tuple[object, ...]] = [*self.settings.items(), *self.environment.items()]
+        shown["settings"] = table(("setting", "value"), rows)
+        if "loss.svg" in self.files:
+            shown["loss"] = self.picture("loss.svg", "loss over epochs")
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baselines(Record):
+    """What simpler models reach on the same splits.
+
+    Files: ``samples.parquet``: id, label, and one column of predicted labels a baseline.
+
+    Attributes:
+        accuracies: Accuracy on the test split by baseline (``majority``, ``linear``).
+    """
+
+    accuracies: Mapping[str, Estimate]
+
+    def metadata(self) -> Metadata:
+        """Each accuracy with its interval."""
+        rows: list[tuple[object, ...]] = [(n, str(e)) for n, e in self.accuracies.items()]
+        numbers = {f"{n} accuracy": e.value for n, e in self.accuracies.items()}
+        return {**numbers, "baselines": table(("baseline", "accuracy"), rows)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions(Record):
+    """The trained model's answers on the test split.
+
+    Files: ``samples.parquet``: id, label, group, predicted, confidence, in the order of ``id``.
+    ``logits.npy``: float32, shape (sample, class), same order; columns as ``classes``.
+    """
+
+    samples: int
+    classes: tuple[str, ...]
+    weights_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMetrics:
+    """Precision, recall and F1 of one class on the test split."""
+
+    label: str
+    samples: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation(Record):
+    """How good the answers are, each number with its confidence interval.
+
+    Files: ``confusion.svg``.
+
+    Attributes:
+        accuracy: Share of right answers on the test split.
+        per_class: One entry a class.
+        confusion: Counts, rows true, columns predicted, in the order of ``classes``.
+        by_group: Accuracy by group of the test split.
+        gains: Paired difference in accuracy against each baseline on the same samples.
+    """
+
+    classes: tuple[str, ...]
+    accuracy: Estimate
+    per_class: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    by_group: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
+    gains: Mapping[str, Estimate]
+
+    def metadata(self) -> Metadata:
+        """Accuracy, classes, groups, baselines, confusion."""
+        shown = dict(Record.metadata(self))
+        per_class: list[tuple[object, ...]] = [
+            (c.label, c.samples, str(c.precision), str(c.recall), str(c.f1)) for c in self.per_class
+        ]
+        groups: list[tuple[object, ...]] = [(g, str(e)) for g, e in self.by_group.items()]
+        gains: list[tuple[object, ...]] = [(b, str(e)) for b, e in self.gains.items()]
+        columns = ("class", "samples", "precision", "recall", "F1")
+        shown["per class"] = table(columns, per_class)
+        shown["per group"] = table(("group", "accuracy"), groups)
+        shown["gain over baselines"] = table(("baseline", "difference"), gains)
+        if "confusion.svg" in self.files:
+            shown["confusion"] = self.picture("confusion.svg", "rows true, columns predicted")
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxModel(Record):
+    """One file that a device needs: network, preprocessing, labels, input spec, provenance.
+
+    Files: ``model.onnx``. ``samples.parquet``: id of each test sample, in order. ``logits.npy``:
+    the answers of the reference runtime on them, float32, shape (sample, class).
+
+    Attributes:
+        sha256: Digest of ``model.onnx``.
+        size: Its bytes.
+        opset: Version of the default operator set.
+        ir_version: Version of the file format.
+        operators: How often each operator occurs; foreign domains as ``domain::name``.
+        inputs: Name -> ``dtype[shape]`` of each input.
+        outputs: Name -> ``dtype[shape]`` of each output.
+        properties: What the file's own metadata says: labels, input_spec, provenance as JSON.
+        faults: What the checker and the contract found wrong, in words; empty when well formed.
+        external_files: Files that the model would need beside it.
+        weights_digest: Of the weights inside.
+    """
+
+    sha256: str
+    size: int
+    opset: int
+    ir_version: int
+    operators: Mapping[str, int]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    properties: Mapping[str, str]
+    faults: tuple[str, ...] = ()
+    external_files: tuple[str, ...] = ()
+    weights_digest: str
+
+    def metadata(self) -> Metadata:
+        """Size, versions, inputs, outputs, operators."""
+        shown = dict(Record.metadata(self))
+        ports: list[tuple[object, ...]] = [
+            *(("input", n, t) for n, t in self.inputs.items()),
+            *(("output", n, t) for n, t in self.outputs.items()),
+        ]
+        operators: list[tuple[object, ...]] = list(self.operators.items())
+        properties: list[tuple[object, ...]] = [(k, v[:200]) for k, v in self.properties.items()]
+        shown["inputs and outputs"] = table(("port", "name", "type"), ports)
+        shown["operators used"] = table(("operator", "times"), operators)
+        shown["inside the file"] = table(("property", "value"), properties)
+        return shown
+
+
+TargetOutcome = Literal["OK", "REFUSED", "CRASH", "TIMEOUT", "NO-RESULT"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeBenchmark(Record):
+    """What one target answered from raw bytes, and what it cost there.
+
+    Files, when the outcome is OK: ``samples.parquet``: id of each sample, in order. ``logits.npy``:
+    float32, shape (sample, class). ``latencies.npy``: float64, milliseconds a single-sample call.
+    ``latency.svg``.
+
+    Attributes:
+        target: Name of the runtime or device.
+        outcome: Whether it answered, and if not, how it failed.
+        message: What it said when it failed.
+        model_sha256: Digest of the model it ran.
+        latency_ms: ``p50``, ``p90`` (from 64 calls on) and ``p99`` (from 662 calls on).
+        throughput: Samples a second in the largest measured batch.
+        load_ms: From the file to a session that can run.
+        first_ms: First inference, which may still allocate and compile.
+        peak_rss_mib: Largest resident memory of the worker.
+        size: Bytes of the model file.
+        machine: Fingerprint of where it ran: processor, cores, system, runtime, decoder.
+        contended: The machine was too busy for the times to be judged.
+    """
+
+    target: str
+    outcome: TargetOutcome
+    message: str = ""
+    model_sha256: str
+    samples: int = 0
+    latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
+    throughput: float = 0.0
+    load_ms: float = 0.0
+    first_ms: float = 0.0
+    peak_rss_mib: float = 0.0
+    size: int
+    machine: Mapping[str, str] = field(default_factory=dict[str, str])
+    contended: bool = False
+
+    def metadata(self) -> Metadata:
+        """Outcome, times, memory, machine, histogram."""
+        shown = dict(Record.metadata(self))
+        shown |= {f"{name} ms": value for name, value in self.latency_ms.items()}
+        rows: list[tuple[object, ...]] = list(self.machine.items())
+        shown["machine"] = table(("property", "value"), rows)
+        if "latency.svg" in self.files:
+            shown["latency"] = self.picture("latency.svg", "latency of single calls")
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Record):
+    """Everything that is shipped, and the evidence that allowed it.
+
+    Files: ``model.onnx``, ``weights.safetensors``, ``model.py``, ``settings.json``,
+    ``verdicts.json``, ``evidence/<asset>.json`` (each record's fields), ``RELEASE.md``.
+
+    Attributes:
+        pipeline: Its name.
+        version: Digest of the evidence: equal evidence is the same release.
+        evidence: Digest of each record the verdicts were recomputed from.
+        gates: Every gate with what it measured, all passed.
+    """
+
+    pipeline: str
+    version: str
+    evidence: Mapping[str, str]
+    gates: tuple[str, ...]
+
+    def metadata(self) -> Metadata:
+        """Version, gates, evidence."""
+        rows: list[tuple[object, ...]] = [(a, d[:12]) for a, d in self.evidence.items()]
+        gates: list[tuple[object, ...]] = [(g,) for g in self.gates]
+        return {
+            "version": self.version[:12],
+            "gates passed": len(self.gates),
+            "gates": table(("gate",), gates),
+            "evidence": table(("asset", "record"), rows),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QaReport(Record):
+    """One page for people and one file for machines.
+
+    Files: ``report.html`` (opens offline), ``report.json``.
+    """
+
+    pipeline: str
+    passed: int
+    failed: int
+    undecided: int
+    released: str = ""

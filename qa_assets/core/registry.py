@@ -1,0 +1,57 @@
+"""One room, one registry: the modules of a package are its plug-ins."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import TypeVar
+
+T = TypeVar("T")
+ENTRY_POINTS = "qa_assets.plugins"
+"""Group whose entry points are modules of third parties; each registers itself when imported."""
+
+
+class Registry(Mapping[str, T]):
+    """Plug-ins by name; the modules of ``package`` are imported at the first look-up."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._items: dict[str, T] = {}
+        self._loaded = False
+
+    def add(self, name: str, item: T) -> None:
+        """Register ``item``; a name is taken once."""
+        if name in self._items:
+            raise ValueError(f"{name!r} is already registered in {self._package}.")
+        self._items[name] = item
+
+    def named(self, name: str) -> Callable[[T], T]:
+        """Decorator form of :meth:`add`."""
+
+        def register(item: T) -> T:
+            self.add(name, item)
+            return item
+
+        return register
+
+    def __getitem__(self, name: str) -> T:
+        items = self._load()
+        if name not in items:
+            raise KeyError(f"{self._package} has no {name!r}; it has {sorted(items)}.")
+        return items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def _load(self) -> dict[str, T]:
+        if not self._loaded:
+            self._loaded = True
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
+                importlib.import_module(module.name)
+            for plugin in entry_points(group=ENTRY_POINTS):
+                plugin.load()
+        return self._items

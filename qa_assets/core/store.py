@@ -1,0 +1,127 @@
+"""The artifact store: content by digest, and names that point at it."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from qa_assets.core.digests import digest_bytes, digest_json
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.publish import Content, manifest_of, publish, replace_file, verify
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class ArtifactStore(Protocol):
+    """Where artifacts live: two methods for content, two for names."""
+
+    def put(self, files: Content) -> str:
+        """Publish files as one artifact; its digest is the digest of its manifest."""
+        ...
+
+    def get(self, digest: str) -> Path:
+        """A verified local folder with the artifact's files, not to be written to."""
+        ...
+
+    def point(self, name: str, digest: str) -> None:
+        """Let ``name`` stand for the artifact, from now on and in one step."""
+        ...
+
+    def resolve(self, name: str) -> str | None:
+        """The digest that ``name`` stands for, if it stands for one."""
+        ...
+
+
+def content_digest(files: Content) -> str:
+    """The digest under which a store would keep these files."""
+    return digest_json(manifest_of(files))
+
+
+class LocalStore:
+    """A store in a folder: ``objects/<digest>/`` and ``names/<name>``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, files: Content) -> str:
+        """Publish; what is there already is verified, and replaced where it was damaged."""
+        digest = content_digest(files)
+        target = self._object(digest)
+        if target.exists() and not _intact(target):
+            shutil.rmtree(target)
+        if not target.exists():
+            publish(files, target)
+        return digest
+
+    def get(self, digest: str) -> Path:
+        """The verified folder.
+
+        Raises:
+            InputRefused: ``ARTIFACT_MISSING`` or ``ARTIFACT_TAMPERED``.
+        """
+        folder = self._object(digest)
+        if digest_json(verify(folder)) != digest:
+            raise InputRefused.of(
+                "ARTIFACT_TAMPERED",
+                folder.name,
+                "has a manifest that is not the published one.",
+                "Remove that folder from the store; the next run makes it again.",
+            )
+        return folder
+
+    def point(self, name: str, digest: str) -> None:
+        """Swap the pointer file."""
+        replace_file(self._name(name), f"{digest}\n".encode())
+
+    def resolve(self, name: str) -> str | None:
+        """Read the pointer file; a damaged one counts as absent."""
+        try:
+            text = self._name(name).read_text(encoding="ascii").strip()
+        except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+            return None
+        return text if _DIGEST.fullmatch(text) else None
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every name below ``prefix``, sorted."""
+        root = self.root / "names"
+        for path in sorted((root / prefix).rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield path.relative_to(root).as_posix()
+
+    def scratch(self) -> Path:
+        """A folder on the store's disk for what is being made."""
+        folder = self.root / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _object(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise InputRefused.of(
+                "ARTIFACT_MISSING", digest[:80], "is not a digest.", "Digests are 64 hex digits."
+            )
+        return self.root / "objects" / digest[:2] / digest
+
+    def _name(self, name: str) -> Path:
+        parts = name.split("/")
+        if any(part in ("", ".", "..") for part in parts):
+            raise InputRefused.of("NAME_SPECIAL", name, "is no name for an artifact.")
+        return self.root / "names" / Path(*parts)
+
+
+def short(digest: str) -> str:
+    """The first twelve digits, as people read it."""
+    return digest[:12]
+
+
+def digest_text(text: str) -> str:
+    """Digest of a text."""
+    return digest_bytes(text.encode())
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        verify(folder)
+    except InputRefused:
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""The samples of one split, decoded: what training, evaluation, export and benchmarks read."""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.config import InputSpec
+from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits, Split
+from qa_assets.core.tables import read_table
+from qa_assets.preprocessing import image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSamples:
+    """Decoded samples with their labels, sorted by id.
+
+    Attributes:
+        ids: Content digests.
+        labels: Index into ``classes``, int64, shape (sample,).
+        groups: Group of each sample, "" where none is known.
+        pixels: uint8, shape (sample, height, width, channels).
+        classes: Names of the classes.
+    """
+
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    groups: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    classes: tuple[str, ...]
+
+
+def load_split(
+    snapshot: DatasetSnapshot, splits: DatasetSplits, split: Split, spec: InputSpec
+) -> LabelledSamples:
+    """Decode every sample of ``split``, sorted by id."""
+    chosen = read_table(splits, SAMPLES).query("split == @split").sort_values("id")
+    ids = tuple(chosen["id"])
+    payloads = dict(read_payloads(snapshot, frozenset(ids)))
+    pixels = np.empty((len(ids), *spec.shape), dtype=np.uint8)
+    for row, sample in enumerate(ids):
+        pixels[row] = image.decode(payloads[sample], spec)
+    index = {name: i for i, name in enumerate(snapshot.classes)}
+    labels = np.array([index[label] for label in chosen["label"]], dtype=np.int64)
+    return LabelledSamples(ids, labels, tuple(chosen["group"]), pixels, snapshot.classes)
+
+
+def read_payloads(
+    snapshot: DatasetSnapshot, wanted: frozenset[str] | None = None
+) -> "Iterator[tuple[str, bytes]]":
+    """Id and raw bytes of each wanted sample (all of them by default), one shard in memory."""
+    import pyarrow.parquet as pq
+
+    for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
+        shard = pq.read_table(io.BytesIO(snapshot.read(name)))
+        for sample, payload in zip(
+            shard["id"].to_pylist(), shard["payload"].to_pylist(), strict=True
+        ):
+            if wanted is None or sample in wanted:
+                yield sample, payload
