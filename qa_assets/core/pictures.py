@@ -1,12 +1,14 @@
 """Small pictures: SVG that needs no library, readable in light and dark, text escaped."""
 
 from collections.abc import Sequence
-from html import escape
+from html import escape as _escape_markup
 
 import numpy as np
 from numpy.typing import NDArray
 
 INK, BAR, SECOND, FAINT = "#7a8699", "#3b82f6", "#f59e0b", "#cbd5e1"
+HALF = 0.5
+"""Above this opacity a cell is dark enough for white text, on a light page and on a dark one."""
 _FONT = 'font-family="system-ui,sans-serif" font-size="11"'
 
 
@@ -14,7 +16,7 @@ def bars(labels: Sequence[str], values: Sequence[float], *, width: int = 360) ->
     """Horizontal bars, one a label, with their numbers."""
     top = max([*values, 1e-12])
     rows = [
-        f'<text x="88" y="{18 * i + 14}" text-anchor="end">{escape(str(label)[:14])}</text>'
+        f'<text x="88" y="{18 * i + 14}" text-anchor="end">{_text(label, 14)}</text>'
         f'<rect x="94" y="{18 * i + 4}" width="{(width - 150) * value / top:.1f}" height="12"'
         f' rx="2" fill="{BAR}"/>'
         f'<text x="{98 + (width - 150) * value / top:.1f}" y="{18 * i + 14}">{value:.4g}</text>'
@@ -33,8 +35,8 @@ def histogram(values: "NDArray[np.floating]", unit: str, *, bins: int = 30) -> b
         f' height="{96 * c / top:.1f}" fill="{BAR}"/>'
         for i, c in enumerate(counts)
     ]
-    rows.append(f'<text x="15" y="120">{edges[0]:.3g} {escape(unit)}</text>')
-    rows.append(f'<text x="345" y="120" text-anchor="end">{edges[-1]:.3g} {escape(unit)}</text>')
+    rows.append(f'<text x="15" y="120">{edges[0]:.3g} {_text(unit)}</text>')
+    rows.append(f'<text x="345" y="120" text-anchor="end">{edges[-1]:.3g} {_text(unit)}</text>')
     return _svg(360, 126, rows)
 
 
@@ -52,7 +54,7 @@ def lines(series: "dict[str, Sequence[float]]", *, width: int = 360, height: int
         )
         rows.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         rows.append(
-            f'<text x="{36 + 120 * i}" y="{height - 3}" fill="{colour}">{escape(name)}</text>'
+            f'<text x="{36 + 120 * i}" y="{height - 3}" fill="{colour}">{_text(name)}</text>'
         )
     return _svg(width, height, rows)
 
@@ -62,9 +64,9 @@ def heatmap(labels: Sequence[str], counts: "NDArray[np.integer]", *, cell: int =
     n, edge = len(labels), 64
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [
-        f'<text x="{edge - 4}" y="{edge + cell * i + 17}" text-anchor="end">{escape(str(s)[:8])}'
+        f'<text x="{edge - 4}" y="{edge + cell * i + 17}" text-anchor="end">{_text(s, 8)}'
         f'</text><text x="{edge + cell * i + cell / 2}" y="{edge - 6}" text-anchor="middle">'
-        f"{escape(str(s)[: max(2, cell // 8)])}</text>"
+        f"{_text(s, max(2, cell // 8))}</text>"
         for i, s in enumerate(labels)
     ]
     for i, j in np.ndindex(n, n):
@@ -72,12 +74,18 @@ def heatmap(labels: Sequence[str], counts: "NDArray[np.integer]", *, cell: int =
             colour = BAR if i == j else "#ef4444"
             alpha = 0.15 + 0.85 * float(shares[i, j]) if i == j else 0.3 + 0.7 * float(shares[i, j])
             x, y = edge + cell * j, edge + cell * i
+            ink = "#ffffff" if alpha > HALF else INK
             rows.append(
                 f'<rect x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}" fill="{colour}"'
                 f' fill-opacity="{alpha:.2f}"/><text x="{x + cell / 2}" y="{y + 17}"'
-                f' text-anchor="middle" fill="#111827">{counts[i, j]}</text>'
+                f' text-anchor="middle" fill="{ink}">{counts[i, j]}</text>'
             )
     return _svg(edge + cell * n + 6, edge + cell * n + 6, rows)
+
+
+def _text(value: object, most: int = 40) -> str:
+    """Text for an SVG: short, and without the control characters that no XML may hold."""
+    return _escape_markup("".join(c if c.isprintable() else "\ufffd" for c in str(value)[:most]))
 
 
 def _svg(width: float, height: float, rows: Sequence[str]) -> bytes:

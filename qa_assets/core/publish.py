@@ -36,8 +36,8 @@ def publish(files: Content, target: Path) -> dict[str, str]:
     Raises:
         EnvironmentFault: The disk or its permissions do not allow it; nothing is left behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
     except OSError as error:
         raise _environment(error, target) from error
@@ -72,12 +72,12 @@ def verify(folder: Path) -> dict[str, str]:
             where a file is missing, unexpected or has other bytes than were published.
     """
     try:
-        manifest: dict[str, str] = json.loads((folder / MANIFEST).read_bytes())
-    except FileNotFoundError as error:
+        manifest = _read_manifest(folder)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputRefused.of(
             "ARTIFACT_MISSING", folder.name, "is not in the store.", "Run the pipeline again."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _tampered(folder, MANIFEST, "is not readable") from error
     found = {
         p.relative_to(folder).as_posix(): p
@@ -90,8 +90,16 @@ def verify(folder: Path) -> dict[str, str]:
             raise _tampered(folder, name, "is missing")
         if name not in manifest:
             raise _tampered(folder, name, "is not in the manifest")
-        if found[name].is_symlink() or digest_file(found[name]) != manifest[name]:
+        regular = found[name].is_file() and not found[name].is_symlink()  # a pipe would never end
+        if not regular or digest_file(found[name]) != manifest[name]:
             raise _tampered(folder, name, "has other bytes than were published")
+    return manifest
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    manifest: object = json.loads((folder / MANIFEST).read_bytes())
+    if not isinstance(manifest, dict):
+        raise ValueError("a manifest maps names to digests")
     return manifest
 
 
@@ -101,16 +109,17 @@ def replace_file(path: Path, body: bytes) -> None:
     Raises:
         EnvironmentFault: The disk or its permissions do not allow it; the old file stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        _write(draft, body)
-        draft.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(draft, body)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
         raise _environment(error, path) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

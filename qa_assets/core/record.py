@@ -25,6 +25,7 @@ class Markdown(str):
     __slots__ = ()
 
 
+_LITERAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|#~!$"} | {c: f"&#{ord(c)};" for c in "<>&"})
 Metadata = Mapping[str, "str | int | float | bool | Markdown"]
 
 
@@ -80,10 +81,10 @@ class Record:
         """
         names = (p for p in folder.rglob("*") if p.is_file())
         files = {p.relative_to(folder).as_posix(): p for p in names}
-        body = files.pop(RECORD).read_bytes()
+        body = files.pop(RECORD, None)
         files.pop("MANIFEST.json", None)
         try:
-            record = _adapter(cls).validate_json(body)
+            record = _adapter(cls).validate_json(body.read_bytes() if body else b"null")
         except ValidationError as error:
             raise InputRefused.of(
                 "RECORD_SCHEMA",
@@ -126,21 +127,14 @@ def inline_picture(body: bytes, kind: str, text: str) -> Markdown:
 
 def escape(text: object) -> str:
     """``text`` as Markdown shows it literally, on one line."""
-    out = "".join(c if c.isprintable() else "\ufffd" for c in str(text))
-    for mark in "\\`*_[]<>|#~&!$":
-        out = (
-            out.replace(mark, f"&#{ord(mark)};")
-            if mark in "<>&"
-            else out.replace(mark, f"\\{mark}")
-        )
-    return out
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(text)).translate(_LITERAL)
 
 
 def table(
     columns: tuple[str, ...], rows: "list[tuple[object, ...]]", *, most: int = 50
 ) -> Markdown:
     """A Markdown table; cells are escaped, and what is cut off is counted."""
-    lines = [" | ".join(("", *columns, "")).strip(), "|" + " --- |" * len(columns)]
+    lines = ["| " + " | ".join(_cell(c) for c in columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(c) for c in row) + " |" for row in rows[:most]]
     if len(rows) > most:
         lines.append(f"\n... and {len(rows) - most} more")

@@ -49,9 +49,16 @@ class Registry(Mapping[str, T]):
     def _load(self) -> dict[str, T]:
         if not self._loaded:
             self._loaded = True
-            package = importlib.import_module(self._package)
-            for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
-                importlib.import_module(module.name)
-            for plugin in entry_points(group=ENTRY_POINTS):
-                plugin.load()
+            try:
+                self._import_modules()
+            except BaseException:
+                self._loaded = False  # half a registry must not pass for a whole one
+                raise
         return self._items
+
+    def _import_modules(self) -> None:
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
+            importlib.import_module(module.name)
+        for plugin in entry_points(group=ENTRY_POINTS):
+            plugin.load()

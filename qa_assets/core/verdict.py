@@ -95,6 +95,8 @@ def surely_at_least(
     estimate: Estimate, limit: float, what: str, *, cause: str, **more: object
 ) -> Verdict:
     """Pass when even the lower end of the interval reaches the limit."""
+    if math.isnan(estimate.value):  # no sample: the interval is everything, and says nothing
+        return cannot_tell(f"{what} is not a number (n = {estimate.n})")
     verdict = at_least(estimate.low, limit, f"the lower end of {what}", cause=cause, **more)
     if verdict.outcome == "cannot tell":
         return verdict
