@@ -13,7 +13,10 @@ from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
 Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
 CONTACT_SHEET = "contact_sheet.png"
+STATISTICS = "statistics.parquet"
+CLASS_BARS = "classes.svg"
 LOGITS = "logits.npy"
+MODEL = "model.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ class DatasetStatistics(Record):
         shown = dict(Record.metadata(self))
         rows: list[tuple[object, ...]] = list(self.class_counts.items())
         shown["samples per class"] = table(("class", "samples"), rows)
-        if "classes.svg" in self.files:
-            shown["classes"] = self.picture("classes.svg", "samples per class")
+        if CLASS_BARS in self.files:
+            shown["classes"] = self.picture(CLASS_BARS, "samples per class")
         return shown
 
 
