@@ -1,0 +1,121 @@
+"""How good the answers are: every number with its interval, and paired with simpler models."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.intervals import paired_difference, share
+from qa_assets.core.pictures import heatmap
+from qa_assets.core.record import INLINE_PICTURE_BYTES, Estimate
+from qa_assets.core.records import SAMPLES, Baselines, ClassMetrics, Evaluation, Predictions
+from qa_assets.core.tables import read_table
+
+CONFUSION = "confusion.svg"
+PICTURED = (20, 16, 12, 8)
+"""Classes in the confusion picture: as many as fit into an inline picture."""
+
+Counts = NDArray[np.int64]
+Names = NDArray[np.object_]
+
+
+def evaluate(predictions: Predictions, baselines: Baselines) -> Evaluation:
+    """Measure the answers against the labels and against the baselines on the same samples.
+
+    Raises:
+        InputRefused: ``SAMPLES_DIFFER``: the baselines answered other samples or other labels.
+    """
+    answers = read_table(predictions, SAMPLES)
+    simpler = read_table(baselines, SAMPLES).set_index("id")
+    known = simpler.index
+    if not known.is_unique or set(known) != set(answers["id"]):
+        raise _differ("have answered other samples than the model.")
+    simpler = simpler.loc[answers["id"]]
+    if list(simpler["label"]) != list(answers["label"]):
+        raise _differ("have other labels than the predictions.")
+    labels, predicted, groups = (
+        np.asarray(answers[name], dtype=object) for name in ("label", "predicted", "group")
+    )
+    right = predicted == labels
+    counts = confusion(predictions.classes, labels, predicted)
+    return Evaluation(
+        files={CONFUSION: picture(predictions.classes, counts)},
+        classes=predictions.classes,
+        accuracy=_share_of(right),
+        per_class=per_class(predictions.classes, counts),
+        confusion=tuple(tuple(int(n) for n in row) for row in counts),
+        by_group={g: _share_of(right[groups == g]) for g in sorted(set(groups) - {""})},
+        gains={
+            str(b): _gain(right, np.asarray(simpler[b], dtype=object) == labels)
+            for b in simpler.columns.drop("label")
+        },
+    )
+
+
+def confusion(classes: Sequence[str], labels: Names, predicted: Names) -> Counts:
+    """Counts, shape (class, class): rows true, columns predicted."""
+    index = {name: i for i, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(counts, ([index[s] for s in labels], [index[s] for s in predicted]), 1)
+    return counts
+
+
+def per_class(classes: Sequence[str], counts: Counts) -> tuple[ClassMetrics, ...]:
+    """Precision, recall and F1 of each class, from the confusion matrix."""
+    true, answered, hits = counts.sum(axis=1), counts.sum(axis=0), counts.diagonal()
+    return tuple(
+        ClassMetrics(
+            label=name,
+            samples=int(true[i]),
+            precision=share(int(hits[i]), int(answered[i])),
+            recall=share(int(hits[i]), int(true[i])),
+            f1=f1(int(hits[i]), int(true[i] + answered[i] - hits[i])),
+        )
+        for i, name in enumerate(classes)
+    )
+
+
+def f1(hits: int, either: int, *, confidence: float = 0.95) -> Estimate:
+    """F1 of a class with its interval in closed form.
+
+    Given the number of samples that are of the class, or are said to be, the hits among them are
+    binomial, with the Jaccard index J as their share; F1 = 2J / (1 + J) rises with J, so the ends
+    of Wilson's interval of J become those of F1. Unlike a bootstrap it is honest without errors.
+
+    Args:
+        hits: Samples of the class that were recognised.
+        either: Samples of the class together with those taken for it.
+        confidence: Coverage, in (0, 1).
+
+    Source: multinomial counts given a sum are binomial; reference: multinomial bootstrap.
+    """
+    jaccard = share(hits, either, confidence=confidence)
+    value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
+    return Estimate(value, low, high, either, confidence)
+
+
+def picture(classes: Sequence[str], counts: Counts) -> bytes:
+    """The confusion matrix; of many classes those with the most errors, so that it stays small."""
+    errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    worst = np.argsort(-errors, kind="stable")
+    drawn = b""
+    for most in PICTURED:
+        kept = np.sort(worst[:most])
+        drawn = heatmap([str(classes[int(i)]) for i in kept], counts[np.ix_(kept, kept)])
+        if len(drawn) <= INLINE_PICTURE_BYTES:
+            break
+    return drawn
+
+
+def _gain(right: NDArray[np.bool_], baseline: NDArray[np.bool_]) -> Estimate:
+    only, other = int((right & ~baseline).sum()), int((~right & baseline).sum())
+    return paired_difference(only, other, len(right))
+
+
+def _share_of(right: NDArray[np.bool_]) -> Estimate:
+    return share(int(right.sum()), len(right))
+
+
+def _differ(message: str) -> InputRefused:
+    return InputRefused.of("SAMPLES_DIFFER", "baselines", message, "Make them again.")

@@ -1,0 +1,88 @@
+"""What the trained network answers on the test split."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from qa_assets.core.config import InputSpec
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records import LOGITS, SAMPLES, Predictions
+from qa_assets.core.tables import array_bytes, table_bytes
+from qa_assets.preprocessing.image import normalise
+from qa_assets.preprocessing.samples import LabelledSamples
+
+
+def predict(
+    network: nn.Module,
+    test: LabelledSamples,
+    spec: InputSpec,
+    weights_digest: str,
+    *,
+    batch_size: int = 256,
+    threads: int = 1,
+) -> Predictions:
+    """Answer every sample in evaluation mode.
+
+    Args:
+        network: Takes float32 (batch, channel, height, width), answers logits (batch, class).
+        test: The samples.
+        spec: How pixels are normalised.
+        weights_digest: Of the network's weights; it says whose answers these are.
+        batch_size: Samples at once.
+        threads: Processor threads while it runs; the answers depend on them in the last bits.
+
+    Raises:
+        InputRefused: ``SPLIT_EMPTY``.
+    """
+    if not test.ids:
+        raise InputRefused.of(
+            "SPLIT_EMPTY", "test", "holds no sample.", "Add data or change splits."
+        )
+    batches: list[NDArray[np.float32]] = []
+    with _answering(network, threads):
+        for start in range(0, len(test.ids), batch_size):
+            pixels = normalise(test.pixels[start : start + batch_size], spec)
+            batches.append(network(torch.from_numpy(pixels)).float().numpy())
+    logits = np.concatenate(batches)
+    names = np.array(test.classes, dtype=object)
+    top = logits.argmax(axis=1)
+    frame = pd.DataFrame(
+        {
+            "id": list(test.ids),
+            "label": names[test.labels],
+            "group": list(test.groups),
+            "predicted": names[top],
+            "confidence": softmax(logits)[np.arange(len(top)), top],
+        }
+    )
+    return Predictions(
+        files={SAMPLES: table_bytes(frame), LOGITS: array_bytes(logits)},
+        samples=len(test.ids),
+        classes=test.classes,
+        weights_digest=weights_digest,
+    )
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Probabilities of each row, in double precision."""
+    with np.errstate(invalid="ignore"):  # what is not finite stays so, for the checks to see
+        powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+@contextmanager
+def _answering(network: nn.Module, threads: int) -> Generator[None]:
+    training, before = network.training, torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        network.eval()
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(training)
+        torch.set_num_threads(before)

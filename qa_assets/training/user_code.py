@@ -1,0 +1,88 @@
+"""Runs a user's ``model.py`` and turns whatever goes wrong in it into words: file, line, reason."""
+
+import sys
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from qa_assets.core.digests import digest_bytes
+from qa_assets.core.errors import InputRefused
+
+CONTRACT = "It defines network(spec, classes) and returns an nn.Module that answers logits."
+
+
+@dataclass(frozen=True, slots=True)
+class UserModel:
+    """A loaded ``model.py``.
+
+    Attributes:
+        name: The file's name, for messages.
+        source: Its bytes, as they were run.
+        network: Its function ``network(spec, classes)``.
+        frozen: Its optional ``FROZEN``: beginnings of the names of parameters not to be trained.
+    """
+
+    name: str
+    source: bytes
+    network: Callable[..., object]
+    frozen: tuple[str, ...] = ()
+
+
+def read_model(path: Path) -> UserModel:
+    """Load a network's source file.
+
+    Raises:
+        InputRefused: ``MODEL_MISSING``, ``MODEL_CODE`` or ``MODEL_CONTRACT``.
+    """
+    try:
+        source = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise InputRefused.of("MODEL_MISSING", str(path), "is not a file.", CONTRACT) from error
+    return load_model(source, str(path))
+
+
+def load_model(source: bytes, name: str) -> UserModel:
+    """Run the source of a network; one file, which imports nothing from beside it."""
+    module = ModuleType(f"qa_model_{digest_bytes(source)[:16]}")
+    module.__file__ = name
+    sys.modules[module.__name__] = module  # where dataclasses and type hints look their module up
+    with user_code(name):
+        exec(compile(source, name, "exec"), module.__dict__)
+    network: Any = getattr(module, "network", None)
+    if not callable(network):
+        raise InputRefused.of("MODEL_CONTRACT", name, "has no function network.", CONTRACT)
+    frozen: Any = getattr(module, "FROZEN", ())
+    if not isinstance(frozen, list | tuple) or not all(isinstance(f, str) for f in frozen):
+        raise InputRefused.of(
+            "MODEL_CONTRACT", name, "FROZEN is no list of texts.", 'For example FROZEN = ("stem.",)'
+        )
+    return UserModel(name, source, network, tuple(frozen))
+
+
+@contextmanager
+def user_code(name: str) -> Generator[None]:
+    """Refuse the file ``name`` for any exception raised inside.
+
+    Raises:
+        InputRefused: ``MODEL_CODE`` with the line in that file, where one is known.
+    """
+    try:
+        yield
+    except InputRefused:
+        raise
+    except (Exception, SystemExit) as error:
+        line = _line(error, name)
+        item = f"{name}:{line}" if line else name
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise InputRefused.of("MODEL_CODE", item, f"{type(error).__name__}: {reason}") from error
+
+
+def _line(error: BaseException, name: str) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == name:
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == name), None)
