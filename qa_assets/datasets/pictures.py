@@ -1,0 +1,158 @@
+"""Which image files are accepted as samples, judged by their bytes and never by their name."""
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qa_assets.datasets.settings import SampleLimits
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ACCEPTED = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+"""Formats that are opened; no other parser of the image library ever sees a byte."""
+MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"})
+"""Pixel layouts that become grey or RGB without loss of range; 16 bits and floats do not."""
+PNG = b"\x89PNG\r\n\x1a\n"
+_OURS = (PNG, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
+_FOREIGN = (
+    b"%!PS",
+    b"%PDF",
+    b"8BPS",
+    b"SIMPLE  =",
+    b"<svg",
+    b"<?xml",
+    b"\0\0\1\0",
+    b"\0\0\0\x0cjP",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What an accepted image file is.
+
+    Attributes:
+        format: Name of its format, such as ``PNG``.
+        width: In pixels, as stored.
+        height: In pixels, as stored.
+        mode: Pixel layout, such as ``L`` or ``RGB``.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file is not accepted."""
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+def inspect(payload: bytes, limits: SampleLimits) -> Picture | Refusal:
+    """Read the header, then decode once; what does not decode completely is refused.
+
+    Sizes are judged by the header, so a small file that claims a huge picture costs nothing.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not payload:
+        return Refusal("IMG_EMPTY", "is an empty file.")
+    damage = _png_damage(payload) if payload.startswith(PNG) else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a decoder only warns about is no fault of the pixels
+        try:
+            with Image.open(io.BytesIO(payload), formats=ACCEPTED) as image:
+                return _judge_header(image, limits) or damage or _decode(image)
+        except UnidentifiedImageError:
+            return damage or _unidentified(payload)
+        except Image.DecompressionBombError:
+            return Refusal("IMG_TOO_LARGE", "claims more pixels than any limit allows.")
+        except (OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError) as error:
+            return _undecodable(error)
+
+
+def _judge_header(image: "Image", limits: SampleLimits) -> Refusal | None:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        return Refusal(
+            "IMG_TOO_LARGE",
+            f"claims {width} x {height} pixels, at most {limits.max_pixels} are accepted.",
+            "Scale it down, or raise limits.max_pixels.",
+        )
+    short, long = sorted((width, height))
+    if long > limits.max_aspect * short:
+        return Refusal(
+            "IMG_ASPECT",
+            f"is {width} x {height}: sides may differ by a factor of {limits.max_aspect:g}.",
+        )
+    if short < limits.min_side:
+        return Refusal(
+            "IMG_TOO_SMALL",
+            f"is {width} x {height}, each side needs at least {limits.min_side} pixels.",
+        )
+    if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a phone's JPEG
+        return Refusal(
+            "IMG_FRAMES", "holds several frames, a sample is one picture.", "Export the frames."
+        )
+    return None
+
+
+def _decode(image: "Image") -> Picture | Refusal:
+    stored = image.mode
+    image.load()
+    if stored == "F" and not np.isfinite(np.asarray(image)).all():
+        return Refusal("IMG_NONFINITE", "has pixels that are not finite numbers.")
+    if stored not in MODES:
+        return Refusal(
+            "IMG_MODE",
+            f"stores pixels as {stored}, which 8 bits a channel would clip.",
+            "Convert it to 8-bit grey or RGB with a scale that you choose.",
+        )
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    return Picture(name, image.width, image.height, stored)
+
+
+def _undecodable(error: Exception) -> Refusal:
+    if "truncated" in str(error).lower():
+        return Refusal("IMG_TRUNCATED", "ends before the picture does.", "Fetch it again.")
+    return Refusal("IMG_CORRUPT", f"does not decode: {error}.", "Fetch it again.")
+
+
+def _unidentified(payload: bytes) -> Refusal:
+    start = payload.lstrip()
+    if payload.startswith(_OURS):
+        return Refusal("IMG_CORRUPT", "has a damaged header.", "Fetch it again.")
+    if start.startswith(_FOREIGN):
+        return Refusal(
+            "IMG_FORMAT",
+            "is of a format that is not accepted.",
+            f"Convert it to one of {', '.join(ACCEPTED)}.",
+        )
+    return Refusal("IMG_NOT_IMAGE", "is no picture.", "Remove it from the dataset.")
+
+
+def _png_damage(payload: bytes) -> Refusal | None:
+    """Checksums of all chunks, since decoders skip those of pixel data."""
+    place, overhead = len(PNG), 12  # of each chunk: length, kind, checksum
+    while place + overhead <= len(payload):
+        (length,) = struct.unpack_from(">I", payload, place)
+        end = place + overhead + length
+        if end > len(payload):
+            break
+        body = payload[place + 4 : end - 4]
+        if zlib.crc32(body) != struct.unpack_from(">I", payload, end - 4)[0]:
+            return Refusal("IMG_CORRUPT", "fails its checksum.", "Fetch it again.")
+        if body.startswith(b"IEND"):
+            return None
+        place = end
+    return _undecodable(OSError("truncated"))

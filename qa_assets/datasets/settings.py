@@ -1,0 +1,88 @@
+"""What a user says about a dataset: where it is, what is accepted, how it is split."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from qa_assets.core.config import Count, Frozen, Positive, Seed, Share
+
+
+def _one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from error
+    if groups != 1:
+        raise ValueError(f"needs exactly one (group), it has {groups}")
+    return pattern
+
+
+Group = Annotated[str, Field(min_length=1)]
+
+
+class SampleLimits(Frozen):
+    """What is set aside before anything is decoded; each bound is inclusive."""
+
+    max_pixels: Count = 50_000_000
+    """Width times height of one image, read from its header."""
+    max_file_mib: Positive = 64.0
+    """Size of one file, in MiB; a larger one is not opened."""
+    min_side: Count = 2
+    """Shorter side of an image, in pixels."""
+    max_aspect: Annotated[float, Field(ge=1, strict=True)] = 100.0
+    """Longer side over shorter side."""
+    max_depth: Count = 16
+    """Folders below the class folder."""
+
+
+class DatasetSettings(Frozen):
+    """Where the samples are and how they are read."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """Folder or file of the samples, relative to the project."""
+    format: str = "image_folder"
+    """Name of the reader: a module of ``qa_assets.datasets.formats``."""
+    embedded: Literal["sklearn_digits"] | None = None
+    """A source that makes the folder where ``path`` is absent."""
+    group_pattern: Annotated[str, AfterValidator(_one_group)] | None = None
+    """Searched in a sample's name (``class/file``); its one group is the sample's group.
+
+    Samples of one group (a writer, a patient, a recording) never land on two sides of a split.
+    """
+    limits: SampleLimits = SampleLimits()
+    """What is set aside before it is decoded."""
+
+
+class SplitSettings(Frozen):
+    """Which share, or which groups, are held out."""
+
+    test: Share = 0.2
+    """Share of the groups held out for the final judgement; unused where they are named."""
+    validation: Share = 0.1
+    """Share of the groups that training may look at; unused where they are named."""
+    seed: Seed = 0
+    """Another seed is another split."""
+    test_groups: tuple[Group, ...] = ()
+    """The test split is exactly these groups."""
+    validation_groups: tuple[Group, ...] = ()
+    """The validation split is exactly these groups."""
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        if self.hashed_test + self.hashed_validation >= 1:
+            raise ValueError("test + validation must stay below 1: nothing is left to train on")
+        both = sorted(set(self.test_groups) & set(self.validation_groups))
+        if both:
+            raise ValueError(f"groups named for test and for validation: {', '.join(both)}")
+        return self
+
+    @property
+    def hashed_test(self) -> float:
+        """Share that the hash decides: none where the groups are named."""
+        return 0.0 if self.test_groups else self.test
+
+    @property
+    def hashed_validation(self) -> float:
+        """Share that the hash decides: none where the groups are named."""
+        return 0.0 if self.validation_groups else self.validation

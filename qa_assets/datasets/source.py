@@ -1,0 +1,80 @@
+"""The seam every dataset format fills: one reader that yields raw samples and findings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records import Quarantined
+from qa_assets.core.registry import Registry
+from qa_assets.datasets.settings import SampleLimits
+
+
+@dataclass(frozen=True, slots=True)
+class RawSample:
+    """One sample as it was found; whether it can be decoded is not known yet.
+
+    Attributes:
+        name: Where it was found: POSIX, relative to the source, valid UTF-8.
+        label: Its class, as text.
+        group: What it must not be separated from; "" where the format does not say.
+        payload: Its bytes.
+    """
+
+    name: str
+    label: str
+    group: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells a changed source from an unchanged one without opening it."""
+
+    name: str
+    size: int
+    mtime_ns: int
+
+
+class DatasetFormat(Protocol):
+    """A way samples are laid out on disk.
+
+    The same source gives the same sequence in every process. What cannot be a sample is yielded
+    as a finding, never raised and never dropped; nothing but regular files below the source is
+    opened.
+    """
+
+    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Quarantined]:
+        """Every sample and every finding, in an order that only the names decide.
+
+        Raises:
+            InputRefused: ``SET_MISSING``: there is no such source, or it is of another kind.
+        """
+        ...
+
+    def stamps(self, source: Path) -> Iterator[Stamp]:
+        """Name, size and time of everything that ``read`` would open or find; opens nothing."""
+        ...
+
+
+FORMATS: Registry[DatasetFormat] = Registry("qa_assets.datasets.formats")
+
+
+def format_named(name: str) -> DatasetFormat:
+    """The reader of that name.
+
+    Raises:
+        InputRefused: ``SET_FORMAT``: there is none; the message lists those there are.
+    """
+    if name not in FORMATS:
+        raise InputRefused.of(
+            "SET_FORMAT", name, "is no known dataset format.", f"Known: {', '.join(FORMATS)}."
+        )
+    return FORMATS[name]
+
+
+def shown(name: str) -> str:
+    """A file name as text that every writer takes: what is not UTF-8 is spelt in hex."""
+    raw = name.encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "backslashreplace")
