@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from qa_assets.core.digests import digest_bytes, digest_json
+from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.publish import Content, manifest_of, publish, replace_file, verify
 
@@ -78,7 +78,7 @@ class LocalStore:
         """Read the pointer file; a damaged one counts as absent."""
         try:
             text = self._name(name).read_text(encoding="ascii").strip()
-        except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
             return None
         return text if _DIGEST.fullmatch(text) else None
 
@@ -88,6 +88,10 @@ class LocalStore:
         for path in sorted((root / prefix).rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 yield path.relative_to(root).as_posix()
+
+    def pointed_at(self, name: str) -> float:
+        """When ``name`` was last pointed at something, in seconds since 1970."""
+        return self._name(name).stat().st_mtime
 
     def scratch(self) -> Path:
         """A folder on the store's disk for what is being made."""
@@ -112,11 +116,6 @@ class LocalStore:
 def short(digest: str) -> str:
     """The first twelve digits, as people read it."""
     return digest[:12]
-
-
-def digest_text(text: str) -> str:
-    """Digest of a text."""
-    return digest_bytes(text.encode())
 
 
 def _intact(folder: Path) -> bool:

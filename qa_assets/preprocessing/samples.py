@@ -50,6 +50,11 @@ def load_split(
     return LabelledSamples(ids, labels, tuple(chosen["group"]), pixels, snapshot.classes)
 
 
+def ids_of(splits: DatasetSplits, split: Split) -> tuple[str, ...]:
+    """Ids of the samples of ``split``, sorted."""
+    return tuple(read_table(splits, SAMPLES).query("split == @split")["id"].sort_values())
+
+
 def read_payloads(
     snapshot: DatasetSnapshot, wanted: frozenset[str] | None = None
 ) -> "Iterator[tuple[str, bytes]]":

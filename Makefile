@@ -1,0 +1,40 @@
+# Short targets that only call tools. Without make: pip install -e . ; qa run digits
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DAGSTER_HOME := $(CURDIR)
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help run test check ui pictures clean
+help:
+	@grep -E '^# [a-z]+:' Makefile | sed 's/^# //'
+
+$(VENV)/.run: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+$(VENV)/.dev: pyproject.toml $(VENV)/.run
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+# run: the digits pipeline end to end, on this machine
+run: $(VENV)/.run
+	@$(BIN)/qa run digits
+# ui: the Dagster UI on http://127.0.0.1:3000
+ui: $(VENV)/.run
+	$(BIN)/dagster dev -h 127.0.0.1 -p 3000
+# test: every test
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+# check: lint, format, types, layers
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/basedpyright
+# pictures: make the pictures of the README anew from the real thing (needs Chromium)
+pictures: $(VENV)/.dev
+	QA_WRITE_PICTURES=1 $(BIN)/python -m pytest -m browser
+# clean: remove what runs left behind; the next run makes it again
+clean:
+	rm -rf .qa .dagster reports

@@ -1,0 +1,240 @@
+"""Unchanged means free: an artifact's key, and the store asked before anything is made.
+
+The key of an artifact is the digest of the code that makes it (the sources of its rooms and the
+versions of their libraries), of its settings, of its inputs and, for data that lives outside the
+store, of a cheap fingerprint of that data.
+"""
+
+import inspect
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from qa_assets.core.digests import digest_json
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.record import Record
+from qa_assets.core.store import LocalStore
+
+PACKAGE = Path(__file__).parent
+LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    "core": ("numpy", "pyarrow"),
+    "preprocessing": ("numpy", "pillow"),
+    "datasets": ("numpy", "pandas", "pillow", "scikit-learn"),
+    "training": ("numpy", "torch", "scikit-learn"),
+    "evaluation": ("numpy", "torch"),
+    "export": ("numpy", "torch", "onnx", "onnxscript", "onnxruntime"),
+    "edge": ("numpy", "onnxruntime", "pillow"),
+    "checks": ("numpy", "pandas", "great-expectations"),
+    "release": ("jinja2",),
+}
+"""Whose versions belong to the identity of what a room makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One asset of a pipeline, before any orchestrator knows of it.
+
+    Attributes:
+        name: Its name below the pipeline, such as ``edge_benchmark/ort_cpu``.
+        make: The call that makes it: takes the records it reads by parameter name (all of them as
+            ``records``, by artifact name, where it asks for that), and a ``scratch`` folder where
+            it asks for one.
+        record: The kind of record that is made.
+        reads: Kind of record by the name of each artifact it reads.
+        rooms: Rooms whose code the result depends on.
+        settings: Everything else it depends on, as JSON.
+        outside: Fingerprint of data outside the store.
+        kinds: Tools, for the UI.
+        description: What it holds, for people.
+    """
+
+    name: str
+    make: Callable[..., Record]
+    record: type[Record]
+    reads: Mapping[str, type[Record]]
+    rooms: tuple[str, ...]
+    settings: Any = None
+    outside: Callable[[], str] | None = None
+    kinds: frozenset[str] = frozenset()
+    description: str = ""
+
+    @property
+    def code(self) -> str:
+        """Identity of the code that makes it."""
+        return code_version(self.rooms)
+
+    def key(self, inputs: Mapping[str, str]) -> str:
+        """The artifact's identity before it is made; ``inputs`` are digests by artifact name."""
+        return digest_json(
+            {
+                "asset": self.name,
+                "code": self.code,
+                "settings": self.settings,
+                "inputs": dict(inputs),
+                "outside": self.outside() if self.outside else "",
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An artifact that is now in the store.
+
+    Attributes:
+        record: The record, read back from the store.
+        digest: Its name there.
+        reused: Whether the store had it already.
+        seconds: What it took to make it, or to find it.
+    """
+
+    record: Record
+    digest: str
+    reused: bool
+    seconds: float
+
+
+def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> Made:
+    """Answer from the store, or make the artifact from its verified inputs and publish it.
+
+    Args:
+        artifact: What to obtain.
+        inputs: Digest of each input by artifact name.
+        store: Where inputs are read and the result is put.
+
+    Raises:
+        QaError: The room refused its input, or the environment does not allow it.
+    """
+    begun = time.perf_counter()
+    key = artifact.key(inputs)
+    known = find(artifact, key, store)
+    if known is not None:
+        return Made(known[1], known[0], reused=True, seconds=time.perf_counter() - begun)
+    loaded = {name: kind.load(store.get(inputs[name])) for name, kind in artifact.reads.items()}
+    with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
+        digest = store.put(_call(artifact, loaded, Path(scratch)).content())
+    store.point(f"keys/{key}", digest)
+    record = artifact.record.load(store.get(digest))
+    return Made(record, digest, reused=False, seconds=time.perf_counter() - begun)
+
+
+def find(artifact: Artifact, key: str, store: LocalStore) -> tuple[str, Record] | None:
+    """The digest and record kept under ``key``; what was damaged since counts as not there."""
+    digest = store.resolve(f"keys/{key}")
+    if digest is None:
+        return None
+    try:
+        return digest, artifact.record.load(store.get(digest))
+    except InputRefused:
+        return None
+
+
+def stale(artifacts: Sequence[Artifact], store: LocalStore) -> Iterator[str]:
+    """Names of the artifacts a run would have to make, in graph order.
+
+    What lies downstream of a stale artifact is stale too, as far as anyone can know beforehand.
+    """
+    digests: dict[str, str] = {}
+    for artifact in artifacts:
+        inputs = {name: digests[name] for name in artifact.reads if name in digests}
+        whole = len(inputs) == len(artifact.reads)
+        known = find(artifact, artifact.key(inputs), store) if whole else None
+        if known is None:
+            yield artifact.name
+        else:
+            digests[artifact.name] = known[0]
+
+
+def _call(artifact: Artifact, loaded: Mapping[str, Record], scratch: Path) -> Record:
+    wanted = inspect.signature(artifact.make).parameters
+    given: dict[str, Any] = {name: loaded[name] for name in wanted if name in loaded}
+    if "records" in wanted:
+        given["records"] = loaded
+    if "scratch" in wanted:
+        given["scratch"] = scratch
+    return artifact.make(**given)
+
+
+class Collector:
+    """Gathers the artifacts of a pipeline as ``graph.py`` declares them, in that order."""
+
+    def __init__(self) -> None:
+        self.artifacts: dict[str, Artifact] = {}
+
+    def asset(
+        self,
+        *rooms: str,
+        kinds: set[str],
+        name: str = "",
+        settings: Any = None,
+        outside: Callable[[], str] | None = None,
+        reads: Sequence[str] | None = None,
+    ) -> Callable[[Callable[..., Record]], Callable[..., Record]]:
+        """Declare an asset by the function that makes it.
+
+        The function's parameters name what it reads, its return annotation the kind of record, its
+        docstring is the text in the UI.
+
+        Args:
+            *rooms: Rooms whose code the result depends on.
+            kinds: Tools, for the UI.
+            name: Where it is not the function's name.
+            settings: Settings models it depends on.
+            outside: Fingerprint of data outside the store.
+            reads: Names of what it reads, where parameters do not say it.
+        """
+
+        def declare(make: Callable[..., Record]) -> Callable[..., Record]:
+            hints = get_type_hints(make)
+            names = [n for n in hints if n not in ("return", "records", "scratch")]
+            artifact = Artifact(
+                name=name or make.__name__,
+                make=make,
+                record=hints["return"],
+                reads={n: self.artifacts[n].record for n in (reads or names)},
+                rooms=rooms,
+                settings=as_json(settings),
+                outside=outside,
+                kinds=frozenset(kinds),
+                description=inspect.getdoc(make) or "",
+            )
+            self.artifacts[artifact.name] = artifact
+            return make
+
+        return declare
+
+
+def as_json(settings: Any) -> Any:
+    """Settings models, and containers of them, as JSON values."""
+    if isinstance(settings, BaseModel):
+        return settings.model_dump(mode="json")
+    if isinstance(settings, Mapping):
+        return {str(k): as_json(v) for k, v in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [as_json(v) for v in settings]
+    return str(settings) if isinstance(settings, Path) else settings
+
+
+@cache
+def code_version(rooms: tuple[str, ...]) -> str:
+    """Digest of the rooms' sources and of the versions of the libraries they compute with."""
+    used = sorted({*rooms, "core"})
+    sources = {
+        path.relative_to(PACKAGE).as_posix(): digest_source(path)
+        for room in used
+        for path in sorted((PACKAGE / room).rglob("*"))
+        if path.suffix in (".py", ".html", ".yaml", ".json") and path.is_file()
+    }
+    libraries = {name: version(name) for room in used for name in LIBRARIES.get(room, ())}
+    return digest_json({"sources": sources, "libraries": libraries})
+
+
+def digest_source(path: Path) -> str:
+    """Digest of a source file, the same with either kind of line ends."""
+    return digest_json(path.read_text(encoding="utf-8"))

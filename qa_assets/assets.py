@@ -1,0 +1,77 @@
+"""Artifacts as Dagster assets: the thin shell around each of them."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+from qa_assets.artifacts import Artifact, Made, obtain
+from qa_assets.core import progress
+from qa_assets.core.errors import QaError
+from qa_assets.core.store import short
+from qa_assets.gates import shown
+from qa_assets.resources import ANYTHING, ArtifactStoreResource, Stored, asset_key
+
+
+def build_assets(
+    prefix: str, artifacts: Iterable[Artifact], *, owners: Sequence[str] = ()
+) -> list[dg.AssetsDefinition]:
+    """One Dagster asset an artifact, answered from the store where nothing has changed."""
+    return [_build(prefix, artifact, owners) for artifact in artifacts]
+
+
+def _build(prefix: str, artifact: Artifact, owners: Sequence[str]) -> dg.AssetsDefinition:
+    name = f"{prefix}/{artifact.name}"
+
+    @dg.asset(
+        key=asset_key(prefix, artifact.name),
+        ins={
+            read.replace("/", "__"): dg.AssetIn(key=asset_key(prefix, read), dagster_type=ANYTHING)
+            for read in artifact.reads
+        },
+        description=artifact.description,
+        group_name=prefix,
+        kinds=set(artifact.kinds),
+        owners=list(owners),
+        code_version=artifact.code[:12],
+        required_resource_keys={"store"},
+        io_manager_key="io_manager",
+        dagster_type=ANYTHING,
+    )
+    def make(context: dg.AssetExecutionContext, **found: Stored) -> dg.Output[Stored]:
+        resource: ArtifactStoreResource = context.resources.store
+        progress.report(name, 0.0)
+        made = _obtain(artifact, list(found.values()), resource)
+        how = "answered from the store" if made.reused else f"made in {made.seconds:.1f} s"
+        progress.report(f"{name}: {how}", 1.0)
+        return _output(artifact.name, made)
+
+    return make
+
+
+def _output(name: str, made: Made) -> dg.Output[Stored]:
+    metadata = {
+        **shown(made.record.metadata()),
+        "answered from the store": made.reused,
+        "seconds": made.seconds,
+        "record": short(made.digest),
+    }
+    with warnings.catch_warnings():  # Dagster calls data versions beta; its minor version is pinned
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        version = dg.DataVersion(made.digest)
+        return dg.Output(Stored(name, made.digest), data_version=version, metadata=metadata)
+
+
+def _obtain(artifact: Artifact, found: list[Stored], resource: ArtifactStoreResource) -> Made:
+    missing = [s.name for s in found if not s.digest]
+    if missing:
+        raise dg.Failure(f"{', '.join(missing)} was never made.", allow_retries=False)
+    try:
+        return obtain(artifact, {s.name: s.digest for s in found}, resource.open())
+    except QaError as error:
+        first = error.problems[0]
+        raise dg.Failure(
+            description=str(error),
+            metadata={"code": first.code, "item": first.item, "remedy": first.remedy},
+            allow_retries=False,
+        ) from error

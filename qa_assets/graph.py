@@ -1,0 +1,214 @@
+"""THE graph: every asset of one pipeline, on one screen.
+
+Each asset is one call into a room of this package. The calls are imported late, because their
+libraries are heavy (torch 1.2 CPU-seconds, scikit-learn 1.1, great_expectations 3.5, onnx 0.2) and
+Dagster imports this module in every process that loads the definitions.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from qa_assets.artifacts import Artifact, Collector
+from qa_assets.config import Pipeline
+from qa_assets.core import progress
+from qa_assets.core.record import Record
+from qa_assets.core.records import (
+    Baselines,
+    DatasetSnapshot,
+    DatasetSplits,
+    DatasetStatistics,
+    EdgeBenchmark,
+    Evaluation,
+    OnnxModel,
+    Predictions,
+    QaReport,
+    Release,
+    TrainedWeights,
+)
+from qa_assets.core.verdict import Verdict
+from qa_assets.gates import Posted, posted_checks
+
+
+def build_graph(pipeline: Pipeline) -> tuple[dict[str, Artifact], list[Posted]]:
+    """Every artifact of ``pipeline`` in graph order, and every check posted on one."""
+    graph = Collector()
+    _data(graph, pipeline)
+    _model(graph, pipeline)
+    _devices(graph, pipeline)
+    measured = dict(graph.artifacts)
+    posted = posted_checks(pipeline, measured)
+    _outcome(graph, pipeline, measured, posted)
+    return graph.artifacts, posted
+
+
+def _data(graph: Collector, pipeline: Pipeline) -> None:
+    config, root = pipeline.config, pipeline.root
+    named = (pipeline.name, config.dataset)
+
+    def source() -> str:
+        from qa_assets.datasets.snapshot import fingerprint
+
+        return fingerprint(config.dataset, root)
+
+    @graph.asset("datasets", kinds={"dvc", "parquet"}, settings=named, outside=source)
+    def dataset_snapshot(scratch: Path) -> DatasetSnapshot:
+        """An immutable copy of one dataset version: samples by content, bad ones set aside."""
+        from qa_assets.datasets.snapshot import snapshot
+
+        return snapshot(config.dataset, pipeline.name, root, scratch)
+
+    @graph.asset("datasets", "preprocessing", kinds={"pandas"}, settings=config.input)
+    def dataset_statistics(dataset_snapshot: DatasetSnapshot) -> DatasetStatistics:
+        """Counts and image measures by class."""
+        from qa_assets.datasets.statistics import statistics
+
+        return statistics(dataset_snapshot, config.input)
+
+    @graph.asset("datasets", kinds={"pandas"}, settings=config.splits)
+    def dataset_splits(dataset_snapshot: DatasetSnapshot) -> DatasetSplits:
+        """Train, validation and test by content and group; nothing changes side as data grows."""
+        from qa_assets.datasets.splits import split
+
+        return split(dataset_snapshot, config.splits)
+
+
+def _model(graph: Collector, pipeline: Pipeline) -> None:
+    config, spec = pipeline.config, pipeline.config.input
+    network_file = pipeline.beside(config.training.model)
+
+    @graph.asset("training", "preprocessing", kinds={"sklearn"}, settings=spec)
+    def baselines(dataset_snapshot: DatasetSnapshot, dataset_splits: DatasetSplits) -> Baselines:
+        """What guessing the largest class and a linear model reach on the same splits."""
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.baselines import baselines
+
+        train = load_split(dataset_snapshot, dataset_splits, "train", spec)
+        return baselines(train, load_split(dataset_snapshot, dataset_splits, "test", spec))
+
+    hyper = (config.training, spec, network_file.read_text(encoding="utf-8"))
+
+    @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
+    def trained_weights(
+        dataset_snapshot: DatasetSnapshot, dataset_splits: DatasetSplits
+    ) -> TrainedWeights:
+        """Weights, the history of the run that made them, and its exact settings."""
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.fit import fit
+
+        train = load_split(dataset_snapshot, dataset_splits, "train", spec)
+        validation = load_split(dataset_snapshot, dataset_splits, "validation", spec)
+        return fit(train, validation, spec, config.training, network_file, report=progress.report)
+
+    @graph.asset("training", "evaluation", "preprocessing", kinds={"pytorch"}, settings=spec)
+    def predictions(
+        trained_weights: TrainedWeights,
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+    ) -> Predictions:
+        """The trained model's answer on every sample of the test split."""
+        from qa_assets.evaluation.predictions import predict
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.network import restore
+
+        network = restore(trained_weights, spec, len(dataset_snapshot.classes))
+        test = load_split(dataset_snapshot, dataset_splits, "test", spec)
+        return predict(network, test, spec, trained_weights.weights_digest)
+
+    @graph.asset("evaluation", kinds={"pandas"})
+    def evaluation(predictions: Predictions, baselines: Baselines) -> Evaluation:
+        """How good the answers are, each number with its confidence interval."""
+        from qa_assets.evaluation.metrics import evaluate
+
+        return evaluate(predictions, baselines)
+
+
+def _devices(graph: Collector, pipeline: Pipeline) -> None:
+    config, spec = pipeline.config, pipeline.config.input
+
+    written = (pipeline.name, config.export, spec)
+
+    @graph.asset("export", "training", "preprocessing", kinds={"onnx"}, settings=written)
+    def onnx_model(
+        trained_weights: TrainedWeights,
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+    ) -> OnnxModel:
+        """One file for devices: network, preprocessing, labels, input spec and provenance."""
+        from qa_assets.export.onnx_file import export
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.network import restore
+
+        network = restore(trained_weights, spec, len(dataset_snapshot.classes))
+        test = load_split(dataset_snapshot, dataset_splits, "test", spec)
+        provenance = {
+            "pipeline": pipeline.name,
+            "dataset_version": dataset_snapshot.version,
+            "weights_digest": trained_weights.weights_digest,
+        }
+        return export(network, test, spec, config.export, provenance)
+
+    for target in config.edge.targets:
+        _device(graph, pipeline, target)
+
+
+def _device(graph: Collector, pipeline: Pipeline, target: str) -> None:
+    config = pipeline.config
+    name = f"edge_benchmark/{target.replace('-', '_')}"
+
+    @graph.asset("edge", kinds={"onnx", target}, settings=(config.edge, config.input), name=name)
+    def edge_benchmark(
+        onnx_model: OnnxModel,
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+        scratch: Path,
+    ) -> EdgeBenchmark:
+        """What the target answers from raw bytes, and what it costs there."""
+        from qa_assets.edge.benchmark import benchmark
+        from qa_assets.preprocessing.samples import ids_of, read_payloads
+
+        wanted = frozenset(ids_of(dataset_splits, "test"))
+        payloads = dict(sorted(read_payloads(dataset_snapshot, wanted)))
+        return benchmark(target, onnx_model, payloads, config.input, config.edge, scratch)
+
+
+def _outcome(
+    graph: Collector, pipeline: Pipeline, measured: Mapping[str, Artifact], posted: list[Posted]
+) -> None:
+    gates = [p for p in posted if p.blocking]
+    judged = (pipeline.name, [(p.title, p.blocking, p.identity()) for p in posted])
+
+    @graph.asset("release", kinds={"release"}, settings=judged, reads=list(measured))
+    def release(records: Mapping[str, Record]) -> Release:
+        """Everything that is shipped; made only if every gate, judged anew, passes on it."""
+        from qa_assets.release.bundle import bundle
+
+        return bundle(pipeline.name, records, {g.title: g.judge(records) for g in gates})
+
+    @graph.asset("release", kinds={"html"}, settings=judged, reads=[*measured, "release"])
+    def qa_report(records: Mapping[str, Record]) -> QaReport:
+        """One offline page that says what may be released and why, and the same for machines."""
+        return report_on(pipeline, posted, records, [p.judge(records) for p in posted])
+
+
+def report_on(
+    pipeline: Pipeline,
+    posted: Sequence[Posted],
+    records: Mapping[str, Record],
+    verdicts: Sequence[Verdict],
+) -> QaReport:
+    """The report on whatever records there are; a pipeline that was stopped has one too."""
+    from qa_assets.release.report import ReportedVerdict, report
+
+    reported = [
+        ReportedVerdict(p.judged, p.check.name, p.check.description, p.blocking, verdict)
+        for p, verdict in zip(posted, verdicts, strict=True)
+    ]
+    measured = {name: record for name, record in records.items() if name != "release"}
+    released = records.get("release")
+    return report(
+        pipeline.name,
+        pipeline.config.description,
+        measured,
+        reported,
+        released if isinstance(released, Release) else None,
+    )

@@ -1,0 +1,217 @@
+"""Runs of one pipeline in this process, and what the store knows of it afterwards."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from qa_assets.artifacts import Artifact
+from qa_assets.component import build_definitions
+from qa_assets.config import DEFS, Pipeline, read_pipeline
+from qa_assets.core.errors import InputRefused, Problem
+from qa_assets.core.record import Record
+from qa_assets.core.records import DatasetSnapshot
+from qa_assets.core.store import LocalStore
+from qa_assets.core.verdict import Verdict
+from qa_assets.definitions import shell
+from qa_assets.gates import Posted
+from qa_assets.graph import build_graph
+from qa_assets.resources import asset_key, local_store, project_root
+
+DEFS_FOLDER = Path(__file__).parent / "defs"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A posted check with its verdict; without one where its evidence was not reached."""
+
+    posted: Posted
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of a pipeline.
+
+    Attributes:
+        pipeline: Its settings.
+        artifacts: Its graph.
+        digests: Digest of each artifact that was made, by name.
+        reused: Names of those that a run answered from the store.
+        judged: Every posted check, in graph order.
+        problems: What stopped the run, other than gates.
+        bug: Whether a problem is a fault of ours.
+    """
+
+    pipeline: Pipeline
+    artifacts: Mapping[str, Artifact]
+    digests: Mapping[str, str]
+    reused: frozenset[str]
+    judged: Sequence[Judged]
+    problems: Sequence[Problem] = ()
+    bug: bool = False
+
+    @property
+    def blocked(self) -> list[Judged]:
+        """The gates that did not pass."""
+        return [j for j in self.judged if j.posted.blocking and j.verdict and not j.verdict.passed]
+
+    def records(self, store: LocalStore) -> dict[str, Record]:
+        """Every record that was made, verified."""
+        return {n: self.artifacts[n].record.load(store.get(d)) for n, d in self.digests.items()}
+
+
+def pipeline_names() -> list[str]:
+    """Every pipeline that has a folder under ``defs/``."""
+    return sorted(path.parent.name for path in defs_folder().glob(f"*/{DEFS}"))
+
+
+def defs_folder() -> Path:
+    """Where pipelines are defined: ``QA_DEFS``, or the package's own ``defs/``."""
+    return Path(os.environ.get("QA_DEFS", DEFS_FOLDER))
+
+
+def find_pipeline(name: str) -> Pipeline:
+    """Read the pipeline in the folder ``name``.
+
+    Raises:
+        InputRefused: ``PIPELINE_UNKNOWN``, or what is wrong with its settings.
+    """
+    if name not in pipeline_names():
+        raise InputRefused.of(
+            "PIPELINE_UNKNOWN", name, f"is no folder of {defs_folder()} with a {DEFS}.",
+            f"There are: {', '.join(pipeline_names()) or 'none'}.",
+        )  # fmt: skip
+    return read_pipeline(defs_folder() / name, project_root())
+
+
+def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -> State:
+    """Run a pipeline's assets and checks, or only its checks, in this process.
+
+    Args:
+        pipeline: What to run.
+        until: Stop behind this asset; everything by default.
+        checks_only: Judge again what is stored; make nothing.
+
+    Raises:
+        InputRefused: ``ASSET_UNKNOWN``: there is no asset ``until``.
+    """
+    artifacts, posted = build_graph(pipeline)
+    chosen = _chosen(artifacts, until)
+    definitions = dg.Definitions.merge(build_definitions(pipeline), shell())
+    job = definitions.resolve_implicit_global_asset_job_def()
+    keys = {asset_key(pipeline.name, name) for name in chosen}
+    if checks_only:
+        checks = set(definitions.resolve_asset_graph().asset_check_keys)
+        job = job.get_subset(asset_selection=set(), asset_check_selection=checks)
+    else:
+        job = job.get_subset(asset_selection=keys)
+    with dagster_instance(pipeline.root) as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    problems, bug = _problems(result)
+    store = local_store(pipeline.root)
+    where = ["latest" if checks_only else f"runs/{result.run_id}"]
+    digests = _digests(pipeline, artifacts, store, where)
+    judged = _judge(posted, digests, store)
+    reused = frozenset() if checks_only else _reused(pipeline, result)
+    return State(pipeline, artifacts, digests, reused, judged, problems, bug)
+
+
+def stored_state(pipeline: Pipeline) -> State:
+    """What the store knows of a pipeline, without running anything."""
+    artifacts, posted = build_graph(pipeline)
+    store = local_store(pipeline.root)
+    digests = _digests(pipeline, artifacts, store, ["latest"])
+    return State(pipeline, artifacts, digests, frozenset(), _judge(posted, digests, store))
+
+
+def dataset_versions(pipeline: Pipeline) -> list[tuple[str, str, int, int, int, str]]:
+    """Each version of the dataset ever taken: version, when, samples, classes, set aside, now."""
+    store = local_store(pipeline.root)
+    prefix = f"history/{pipeline.name}/dataset_snapshot"
+    now = store.resolve(f"latest/{pipeline.name}/dataset_snapshot")
+    found = [(store.pointed_at(name), name.rsplit("/", 1)[1]) for name in store.names(prefix)]
+    rows: dict[str, tuple[str, str, int, int, int, str]] = {}
+    for seconds, digest in sorted(found):
+        taken = DatasetSnapshot.load(store.get(digest))
+        when = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+        first = rows.get(taken.version, ("", when))[1]
+        counts = (taken.samples, len(taken.classes), len(taken.quarantined))
+        mark = "current" if digest == now else ""
+        rows[taken.version] = (taken.version[:12], first, *counts, mark)
+    return list(rows.values())
+
+
+def dagster_instance(root: Path) -> dg.DagsterInstance:
+    """The project's Dagster instance: ``DAGSTER_HOME``, else the project with its dagster.yaml."""
+    if "DAGSTER_HOME" not in os.environ:
+        home = root if (root / "dagster.yaml").is_file() else root / ".qa" / "dagster"
+        home.mkdir(parents=True, exist_ok=True)
+        os.environ["DAGSTER_HOME"] = str(home)
+    return dg.DagsterInstance.get()
+
+
+def _chosen(artifacts: Mapping[str, Artifact], until: str) -> list[str]:
+    if not until:
+        return list(artifacts)
+    if until not in artifacts:
+        raise InputRefused.of(
+            "ASSET_UNKNOWN", until, "is no asset.", f"There are: {', '.join(artifacts)}."
+        )
+    wanted, queue = set[str](), [until]
+    while queue:
+        name = queue.pop()
+        wanted.add(name)
+        queue += [read for read in artifacts[name].reads if read not in wanted]
+    return [name for name in artifacts if name in wanted]
+
+
+def _digests(
+    pipeline: Pipeline, artifacts: Mapping[str, Artifact], store: LocalStore, where: list[str]
+) -> dict[str, str]:
+    found = {
+        name: store.resolve(f"{place}/{pipeline.name}/{name}")
+        for name in artifacts
+        for place in where
+    }
+    return {name: digest for name, digest in found.items() if digest}
+
+
+def _judge(posted: Sequence[Posted], digests: Mapping[str, str], store: LocalStore) -> list[Judged]:
+    return [
+        Judged(p, p.judge_stored(digests, store)[0] if p.judged in digests else None)
+        for p in posted
+    ]
+
+
+def _reused(pipeline: Pipeline, result: dg.ExecuteInProcessResult) -> frozenset[str]:
+    return frozenset(
+        "/".join(event.asset_key.path[1:])
+        for event in result.get_asset_materialization_events()
+        if event.asset_key and event.materialization.metadata["answered from the store"].value
+    )
+
+
+def _problems(result: dg.ExecuteInProcessResult) -> tuple[list[Problem], bool]:
+    problems: list[Problem] = []
+    bug = False
+    for event in result.filter_events(lambda e: e.event_type is DagsterEventType.STEP_FAILURE):
+        data = event.step_failure_data
+        failure = data.user_failure_data
+        if failure is not None and failure.metadata:
+            said = {k: str(v.value) for k, v in failure.metadata.items()}
+            text = (failure.description or "").removeprefix(f"{said['code']} {said['item']}: ")
+            problems.append(Problem(said["code"], said["item"], text))
+        elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
+            bug = True
+            cause = data.error.cause or data.error
+            problems.append(Problem("BUG", str(event.step_key), cause.message.strip()))
+    return problems, bug
