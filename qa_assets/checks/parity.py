@@ -67,7 +67,8 @@ def agreement(
         cause: Prefix of the cause: ``<cause>_decisions`` or ``<cause>_logits``.
         who: The two, in words.
     """
-    answers, right = read_array(tested, LOGITS), read_array(reference, LOGITS)
+    answers = read_array(tested, LOGITS).astype(np.float64)
+    right = read_array(reference, LOGITS).astype(np.float64)
     ids = tuple(read_table(tested, SAMPLES)["id"])
     missing = _not_comparable(tested, reference, ids, answers, right)
     if missing:

@@ -82,7 +82,28 @@ def benchmark(
     Raises:
         InputRefused: ``CONF_UNKNOWN``: no such target.
     """
-    device = find(target)
+    return benchmark_on(
+        find(target),
+        onnx_model,
+        payloads,
+        spec,
+        settings=settings,
+        scratch=scratch,
+        name=target,
+    )
+
+
+def benchmark_on(
+    device: EdgeTarget,
+    onnx_model: OnnxModel,
+    payloads: Mapping[str, bytes],
+    spec: InputSpec,
+    *,
+    settings: EdgeSettings,
+    scratch: Path,
+    name: str,
+) -> EdgeBenchmark:
+    """As :func:`benchmark`, for a target that need not be registered."""
     scratch.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="edge-", dir=scratch))
     try:
@@ -93,7 +114,7 @@ def benchmark(
         answer = _answer(ended, folder, len(payloads), settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _record(target, onnx_model, tuple(sorted(payloads)), answer, settings)
+    return _record(name, onnx_model, tuple(sorted(payloads)), answer, settings)
 
 
 def _prepare(

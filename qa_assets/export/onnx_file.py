@@ -47,7 +47,8 @@ def export(
 
     Raises:
         InputRefused: ``ONNX_EXPORT`` where the network cannot be expressed in ONNX,
-            ``ONNX_VERSION`` where it needs another opset.
+            ``ONNX_CONTRACT`` where its inputs or outputs are not those declared (a number of
+            classes, a batch that it fixes), ``ONNX_VERSION`` where it needs another opset.
     """
     body = finish(
         _translate(network, spec, settings),
@@ -56,6 +57,8 @@ def export(
     )
     ports = expected_ports(spec, len(test.classes), dynamic_batch=settings.dynamic_batch)
     found = inspect(body, ports, settings.contract)
+    if broken := [fault for fault in found.faults if fault.code == "ONNX_CONTRACT"]:
+        raise InputRefused(*broken)  # the reference runtime could not even be asked
     logits = run_reference(body, test.pixels, settings.batch if settings.dynamic_batch else 1)
     return _record(body, found, test.ids, logits)
 
