@@ -56,11 +56,8 @@ def _faults(
     max_difference: float,
 ) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Cause, words and the rows concerned; a later rule relies on those before it."""
-    yield (
-        "not_finite",
-        "samples with logits not finite",
-        (~np.isfinite(logits)).any(axis=1),
-    )
+    lost = np.isfinite(logits).sum(axis=1) < len(classes)
+    yield "not_finite", "samples with logits not finite", np.asarray(lost)
     yield "id_repeated", "samples answered more than once", answers["id"].duplicated().to_numpy()
     chosen = np.array(
         [{n: i for i, n in enumerate(classes)}.get(p, -1) for p in answers["predicted"]]

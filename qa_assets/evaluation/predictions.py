@@ -47,7 +47,8 @@ def predict(
     with _answering(network, threads):
         for start in range(0, len(test.ids), batch_size):
             pixels = normalise(test.pixels[start : start + batch_size], spec)
-            batches.append(network(torch.from_numpy(pixels)).float().numpy())
+            aligned = torch.from_numpy(pixels).clone()  # the last bits may depend on the address
+            batches.append(network(aligned).float().numpy())
     logits = np.concatenate(batches)
     names = np.array(test.classes, dtype=object)
     top = logits.argmax(axis=1)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -29,7 +28,10 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class _Batches:
-    """Samples as the network sees them, made batch by batch: float32 takes four times the room."""
+    """Samples as the network sees them, made batch by batch: float32 takes four times the room.
+
+    They are copied into memory of torch, which is aligned: the last bits may depend on it.
+    """
 
     samples: LabelledSamples
     spec: InputSpec
@@ -37,7 +39,7 @@ class _Batches:
 
     def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         chosen = rows.numpy()
-        pixels = torch.from_numpy(normalise(self.samples.pixels[chosen], self.spec))
+        pixels = torch.from_numpy(normalise(self.samples.pixels[chosen], self.spec)).clone()
         labels = torch.from_numpy(self.samples.labels[chosen])
         return pixels.to(self.device), labels.to(self.device)
 
@@ -192,7 +194,7 @@ def _record(
 
 def _moved(before: Tensor, after: Tensor) -> float:
     """Relative change, L2(after - before) / L2(before); what began at zero counts as it ended."""
-    old, new = before.double().numpy(), after.double().numpy()
-    size = float(np.linalg.norm(old))
-    change = float(np.linalg.norm(new - old))
+    old, new = before.double(), after.double()  # in torch: BLAS sums by the address of its input
+    size = float(torch.linalg.vector_norm(old))
+    change = float(torch.linalg.vector_norm(new - old))
     return change / size if size else change
