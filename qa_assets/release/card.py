@@ -41,6 +41,7 @@ def release_card(
     pipeline: str, version: str, records: Mapping[str, Record], verdicts: Mapping[str, Verdict]
 ) -> str:
     """The text of ``RELEASE.md``; it follows from its arguments alone."""
+    records = dict(sorted(records.items()))
     parts = [f"# {escape(pipeline)} {short(version)}", _what(records), _quality(records)]
     rows: list[tuple[object, ...]] = [
         (gate, v.outcome, v.measured if v.measured is not None else "", _limit(v), v.summary)
@@ -48,9 +49,7 @@ def release_card(
     ]
     gates = table(("gate", "outcome", "measured", "limit", "what was seen"), rows, most=len(rows))
     parts.append(f"## Gates\n\nAll {len(verdicts)} passed on these bytes.\n\n{gates}")
-    digests: list[tuple[object, ...]] = [
-        (name, record.digest) for name, record in sorted(records.items())
-    ]
+    digests: list[tuple[object, ...]] = [(name, record.digest) for name, record in records.items()]
     provenance = table(("evidence", "digest"), digests, most=len(digests))
     parts.append(f"## Provenance\n\nRelease version {version}\n\n{provenance}")
     return "\n\n".join((*parts, _VERIFY))

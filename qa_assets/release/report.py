@@ -1,0 +1,226 @@
+"""The report: one page that says what may be released and why, and the same for machines."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qa_assets.core.digests import canonical_json
+from qa_assets.core.record import RECORD, Record
+from qa_assets.core.records import (
+    Baselines,
+    DatasetSnapshot,
+    DatasetSplits,
+    DatasetStatistics,
+    EdgeBenchmark,
+    Evaluation,
+    OnnxModel,
+    Predictions,
+    QaReport,
+    Release,
+    TrainedWeights,
+)
+from qa_assets.core.store import short
+from qa_assets.core.verdict import Outcome, Verdict
+from qa_assets.release.advice import advice
+from qa_assets.release.page import render
+from qa_assets.release.suspects import MOST_SHOWN, Suspect, suspects
+
+SCHEMA = "qa_assets.report/1"
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedVerdict:
+    """A verdict and the check it comes from.
+
+    Attributes:
+        asset: Name of the asset that was judged.
+        check: Name of the check.
+        description: The check's docstring; its first line is the statement that is judged.
+        blocking: Whether it is a gate; otherwise it is a monitor.
+        verdict: The answer.
+    """
+
+    asset: str
+    check: str
+    description: str
+    blocking: bool
+    verdict: Verdict
+
+    @property
+    def statement(self) -> str:
+        """What is true when the check passes."""
+        return self.description.strip().partition("\n")[0]
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return advice(self.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the page says first."""
+
+    level: Outcome
+    headline: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The records that the page draws, by kind; what was never made is missing."""
+
+    snapshot: DatasetSnapshot | None
+    statistics: DatasetStatistics | None
+    splits: DatasetSplits | None
+    baselines: Baselines | None
+    weights: TrainedWeights | None
+    predictions: Predictions | None
+    evaluation: Evaluation | None
+    model: OnnxModel | None
+    benchmarks: Mapping[str, EdgeBenchmark]
+
+
+def report(
+    pipeline: str,
+    description: str,
+    records: Mapping[str, Record | None],
+    verdicts: Sequence[ReportedVerdict],
+    release: Release | None,
+) -> QaReport:
+    """Write the report.
+
+    Args:
+        pipeline: Its name.
+        description: What the model is for, in a sentence.
+        records: Every asset in the order of the graph; None where it was never made.
+        verdicts: Every gate and monitor.
+        release: The release, if one was made.
+
+    Returns:
+        ``passed``, ``failed`` and ``undecided`` count gates and monitors together; ``released`` is
+        the version that these very records may be shipped as, "" where they may not.
+    """
+    made = {name: record for name, record in records.items() if record is not None}
+    digests = {name: record.digest for name, record in made.items()}
+    ordered = _in_graph_order(verdicts, list(records))
+    answer = _answer(ordered, release, digests)
+    stages = _stages(made)
+    blocked = sorted(
+        (v for v in ordered if not v.verdict.passed),
+        key=lambda v: (not v.blocking, v.verdict.outcome != "fail"),
+    )
+    named = [s for v in blocked for s in v.verdict.samples[:MOST_SHOWN]]
+    page = render(
+        pipeline=pipeline,
+        description=description,
+        answer=answer,
+        release=release if answer.level == "pass" else None,
+        blocked=blocked,
+        verdicts=ordered,
+        assets=list(records),
+        stages=stages,
+        digests=digests,
+        suspects=_shown_first(named, suspects(named, stages.snapshot, stages.predictions)),
+        most_shown=MOST_SHOWN,
+    )
+    released = release.version if release is not None and answer.level == "pass" else ""
+    outcomes = [v.verdict.outcome for v in ordered]
+    machine = _machine(pipeline, answer, ordered, made, digests, released)
+    return QaReport(
+        pipeline=pipeline,
+        passed=outcomes.count("pass"),
+        failed=outcomes.count("fail"),
+        undecided=outcomes.count("cannot tell"),
+        released=released,
+        files={"report.html": page, "report.json": canonical_json(machine)},
+    )
+
+
+def _in_graph_order(
+    verdicts: Sequence[ReportedVerdict], assets: list[str]
+) -> list[ReportedVerdict]:
+    place = {name: i for i, name in enumerate(assets)}
+    return sorted(verdicts, key=lambda v: (place.get(v.asset, len(place)), not v.blocking))
+
+
+def _answer(
+    verdicts: Sequence[ReportedVerdict], release: Release | None, digests: Mapping[str, str]
+) -> Answer:
+    gates: list[Outcome] = [v.verdict.outcome for v in verdicts if v.blocking]
+    failed, undecided = gates.count("fail"), gates.count("cannot tell")
+    if not gates:
+        return Answer("cannot tell", "Must not be released", "No gate was judged.")
+    counted = [f"{failed} of {len(gates)} gates failed"] if failed else []
+    counted += [f"{undecided} of {len(gates)} gates cannot tell"] if undecided else []
+    if counted:
+        level: Outcome = "fail" if failed else "cannot tell"
+        return Answer(level, "Must not be released", f"{' and '.join(counted)}.")
+    if release is None:
+        detail = f"All {len(gates)} gates passed, but no release was made of it."
+        return Answer("cannot tell", "Not released", detail)
+    if dict(release.evidence) != dict(digests):
+        detail = "All gates passed, but the release was made from other evidence than this."
+        return Answer("cannot tell", "Not released", detail)
+    detail = f"All {len(gates)} gates passed on the very bytes of release {short(release.version)}."
+    return Answer("pass", "May be released", detail)
+
+
+def _stages(made: Mapping[str, Record]) -> Stages:
+    return Stages(
+        snapshot=_find(DatasetSnapshot, made),
+        statistics=_find(DatasetStatistics, made),
+        splits=_find(DatasetSplits, made),
+        baselines=_find(Baselines, made),
+        weights=_find(TrainedWeights, made),
+        predictions=_find(Predictions, made),
+        evaluation=_find(Evaluation, made),
+        model=_find(OnnxModel, made),
+        benchmarks={name: r for name, r in made.items() if isinstance(r, EdgeBenchmark)},
+    )
+
+
+def _find(kind: type[R], made: Mapping[str, Record]) -> R | None:
+    return next((record for record in made.values() if isinstance(record, kind)), None)
+
+
+def _shown_first(named: list[str], known: dict[str, Suspect]) -> dict[str, Suspect]:
+    return {sample: known.get(sample, Suspect(sample)) for sample in named}
+
+
+def _machine(
+    pipeline: str,
+    answer: Answer,
+    verdicts: Sequence[ReportedVerdict],
+    made: Mapping[str, Record],
+    digests: Mapping[str, str],
+    released: str,
+) -> dict[str, Any]:
+    judged = [
+        {
+            "asset": v.asset,
+            "check": v.check,
+            "kind": "gate" if v.blocking else "monitor",
+            "statement": v.statement,
+            "advice": v.advice,
+            **_fields(v.verdict),
+        }
+        for v in verdicts
+    ]
+    return {
+        "schema": SCHEMA,
+        "pipeline": pipeline,
+        "may_be_released": answer.level == "pass",
+        "answer": f"{answer.headline}: {answer.detail}",
+        "released": released,
+        "verdicts": judged,
+        "assets": {n: {"digest": digests[n], "fields": _fields(r)} for n, r in made.items()},
+    }
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    body = record.content()[RECORD]
+    assert isinstance(body, bytes)
+    return json.loads(body)
