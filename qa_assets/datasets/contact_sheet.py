@@ -1,6 +1,7 @@
 """A few samples of each class on one small picture, so that a person can look at the data."""
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 from qa_assets.core.record import INLINE_PICTURE_BYTES
@@ -14,53 +15,55 @@ if TYPE_CHECKING:
 THUMB, GAP, LABEL_WIDTH, LABEL_CHARACTERS = 40, 2, 76, 12
 MOST_CLASSES = 24
 """Rows of the sheet; further classes are counted below it."""
-COLUMNS = (14, 10, 6, 3, 1)
-"""Samples a class: the most that fit into a picture of ``INLINE_PICTURE_BYTES``."""
-COLOURS = (256, 64, 16)
+COLUMNS = 14
+"""Samples a class, fewer where the picture would exceed ``INLINE_PICTURE_BYTES``."""
+COLOURS = 64
+"""Enough to recognise a thumbnail; used where more would not fit."""
 PAPER, INK = "#ffffff", "#334155"
 
 
 def contact_sheet(snapshot: DatasetSnapshot) -> bytes:
     """One row a class, its label beside it; the samples with the smallest digests, so any."""
     rows = read_table(snapshot, SAMPLES)[["id", "label"]]
-    chosen = rows.groupby("label", sort=True).head(COLUMNS[0])
+    chosen = rows.groupby("label", sort=True).head(COLUMNS)
     labels = snapshot.classes[:MOST_CLASSES]
     ids = {label: list(chosen.loc[chosen["label"] == label, "id"]) for label in labels}
     wanted = frozenset(sample for row in ids.values() for sample in row)
     thumbs = {sample: _thumb(body) for sample, body in read_payloads(snapshot, wanted)}
-    body = b""
-    for columns in COLUMNS:
-        shown = {label: [thumbs[s] for s in row[:columns]] for label, row in ids.items()}
-        sheet = _draw(shown, len(snapshot.classes) - len(labels))
-        for colours in COLOURS:
-            body = _png(sheet, colours)
-            if len(body) <= INLINE_PICTURE_BYTES:
-                return body
+    images = {label: [thumbs[sample] for sample in row] for label, row in ids.items()}
+    left_out = len(snapshot.classes) - len(labels)
+    columns, body = COLUMNS, _png(_draw(images, COLUMNS, left_out))
+    while len(body) > INLINE_PICTURE_BYTES and columns:
+        body = _png(_draw(images, columns, left_out).quantize(COLOURS))
+        shrunk = max(1, columns * INLINE_PICTURE_BYTES // len(body))
+        columns = min(columns - 1, shrunk)
     return body
 
 
 def _thumb(payload: bytes) -> "Image":
     from PIL import Image, ImageOps
 
-    with Image.open(io.BytesIO(payload)) as stored:
-        image = ImageOps.exif_transpose(stored).convert("RGB")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # broken EXIF is no reason to hide the picture
+        with Image.open(io.BytesIO(payload)) as stored:
+            image = ImageOps.exif_transpose(stored).convert("RGB")
     tiny = max(image.size) < THUMB
     method = Image.Resampling.NEAREST if tiny else Image.Resampling.BOX
     return ImageOps.contain(image, (THUMB, THUMB), method)
 
 
-def _draw(thumbs: "dict[str, list[Image]]", left_out: int) -> "Image":
+def _draw(thumbs: "dict[str, list[Image]]", most: int, left_out: int) -> "Image":
     from PIL import Image, ImageDraw
 
     step = THUMB + GAP
-    columns = max(len(row) for row in thumbs.values())
+    columns = max(len(row[:most]) for row in thumbs.values())
     height = step * (len(thumbs) + bool(left_out)) + GAP
     sheet = Image.new("RGB", (LABEL_WIDTH + step * columns + GAP, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     for line, (label, row) in enumerate(thumbs.items()):
         top = GAP + line * step
         pen.text((LABEL_WIDTH - 2 * GAP, top + THUMB // 2), _short(label), fill=INK, anchor="rm")
-        for column, thumb in enumerate(row):
+        for column, thumb in enumerate(row[:most]):
             sheet.paste(thumb, (LABEL_WIDTH + column * step, top))
     if left_out:
         note = (GAP, height - step // 2)
@@ -74,7 +77,7 @@ def _short(label: str) -> str:
     return f"{text[: LABEL_CHARACTERS - 1]}\u2026" if cut else text
 
 
-def _png(sheet: "Image", colours: int) -> bytes:
+def _png(sheet: "Image") -> bytes:
     out = io.BytesIO()
-    sheet.quantize(colours).save(out, "PNG", optimize=True)
+    sheet.save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -12,7 +12,7 @@ from qa_assets.core.records import Quarantined
 from qa_assets.datasets.source import shown
 
 IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
-"""Beside names with a leading dot: what systems leave behind, and no one's samples."""
+"""Beside names with one leading dot: what systems leave behind, and no one's samples."""
 MIB = 1 << 20
 _GUARDS = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 """Flags of ``os.open``, as far as the system has them."""
@@ -101,8 +101,12 @@ def _open_source(source: Path) -> "list[os.DirEntry[str]]":
 def _children(folder: str | Path) -> "list[os.DirEntry[str]]":
     """Entries of a folder, the first name last."""
     with os.scandir(folder) as entries:
-        wanted = [e for e in entries if not e.name.startswith(".") and e.name not in IGNORED]
+        wanted = [e for e in entries if not _ignored(e.name)]
     return sorted(wanted, key=lambda e: os.fsencode(e.name), reverse=True)
+
+
+def _ignored(name: str) -> bool:
+    return name in IGNORED or (name.startswith(".") and not name.startswith(".."))
 
 
 def _judge(name: str, path: Path, inside: Path) -> FoundFile | Quarantined:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qa_assets.datasets import png
 from qa_assets.datasets.settings import SampleLimits
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ ACCEPTED = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """Formats that are opened; no other parser of the image library ever sees a byte."""
 MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"})
 """Pixel layouts that become grey or RGB without loss of range; 16 bits and floats do not."""
-PNG = b"\x89PNG\r\n\x1a\n"
-_OURS = (PNG, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
+_OURS = (png.SIGNATURE, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
 _FOREIGN = (
     b"%!PS",
     b"%PDF",
@@ -58,6 +58,9 @@ class Refusal:
     remedy: str = ""
 
 
+_TRUNCATED = Refusal("IMG_TRUNCATED", "ends before the picture does.", "Fetch it again.")
+
+
 def inspect(payload: bytes, limits: SampleLimits) -> Picture | Refusal:
     """Read the header, then decode once; what does not decode completely is refused.
 
@@ -67,12 +70,12 @@ def inspect(payload: bytes, limits: SampleLimits) -> Picture | Refusal:
 
     if not payload:
         return Refusal("IMG_EMPTY", "is an empty file.")
-    damage = _png_damage(payload) if payload.startswith(PNG) else None
+    damage = _png_damage(payload)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a decoder only warns about is no fault of the pixels
         try:
             with Image.open(io.BytesIO(payload), formats=ACCEPTED) as image:
-                return _judge_header(image, limits) or damage or _decode(image)
+                return _judge_header(image, limits) or damage or _decode(image, payload)
         except UnidentifiedImageError:
             return damage or _unidentified(payload)
         except Image.DecompressionBombError:
@@ -107,9 +110,11 @@ def _judge_header(image: "Image", limits: SampleLimits) -> Refusal | None:
     return None
 
 
-def _decode(image: "Image") -> Picture | Refusal:
+def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
     stored = image.mode
     image.load()
+    if image.format == "PNG" and png.lacks_rows(payload):
+        return _TRUNCATED
     if stored == "F" and not np.isfinite(np.asarray(image)).all():
         return Refusal("IMG_NONFINITE", "has pixels that are not finite numbers.")
     if stored not in MODES:
@@ -124,7 +129,7 @@ def _decode(image: "Image") -> Picture | Refusal:
 
 def _undecodable(error: Exception) -> Refusal:
     if "truncated" in str(error).lower():
-        return Refusal("IMG_TRUNCATED", "ends before the picture does.", "Fetch it again.")
+        return _TRUNCATED
     return Refusal("IMG_CORRUPT", f"does not decode: {error}.", "Fetch it again.")
 
 
@@ -142,17 +147,7 @@ def _unidentified(payload: bytes) -> Refusal:
 
 
 def _png_damage(payload: bytes) -> Refusal | None:
-    """Checksums of all chunks, since decoders skip those of pixel data."""
-    place, overhead = len(PNG), 12  # of each chunk: length, kind, checksum
-    while place + overhead <= len(payload):
-        (length,) = struct.unpack_from(">I", payload, place)
-        end = place + overhead + length
-        if end > len(payload):
-            break
-        body = payload[place + 4 : end - 4]
-        if zlib.crc32(body) != struct.unpack_from(">I", payload, end - 4)[0]:
-            return Refusal("IMG_CORRUPT", "fails its checksum.", "Fetch it again.")
-        if body.startswith(b"IEND"):
-            return None
-        place = end
-    return _undecodable(OSError("truncated"))
+    found = png.damage(payload) if payload.startswith(png.SIGNATURE) else None
+    if found == "checksum":
+        return Refusal("IMG_CORRUPT", "fails its checksum.", "Fetch it again.")
+    return _TRUNCATED if found else None

@@ -1,0 +1,135 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy.stats import kstest
+
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records import SAMPLES, DatasetSnapshot
+from qa_assets.core.tables import read_table, table_bytes
+from qa_assets.datasets.settings import DatasetSettings, SplitSettings
+from qa_assets.datasets.splits import place, side, split
+from qa_assets_tests.datasets.samples import DIGITS_SPLITS, digits
+
+
+def snapshot_of(rows: list[tuple[str, str, str]]) -> DatasetSnapshot:
+    frame = pd.DataFrame(sorted(rows), columns=["id", "label", "group"])
+    classes = tuple(sorted(set(frame["label"])))
+    return DatasetSnapshot(
+        name="made", version="0", samples=len(frame), classes=classes,
+        files={SAMPLES: table_bytes(frame)},
+    )  # fmt: skip
+
+
+def many(count: int, groups: int = 0) -> list[tuple[str, str, str]]:
+    return [(f"{n:064x}", "ab"[n % 2], f"g{n % groups}" if groups else "") for n in range(count)]
+
+
+def test_digits_hold_out_the_writers_that_are_named() -> None:
+    taken, splits, _ = digits()
+    table = read_table(splits, SAMPLES)
+    assert splits.counts == {"train": 1200, "validation": 150, "test": 447}
+    assert splits.groups == {"train": 8, "validation": 1, "test": 3}
+    assert set(table.query("split == 'test'")["group"]) == set(DIGITS_SPLITS.test_groups)
+    assert set(table.query("split == 'validation'")["group"]) == {"block08"}
+    assert set(table["id"]) == set(read_table(taken, SAMPLES)["id"])
+    for name, counts in splits.class_counts.items():
+        expected = table.loc[table["split"] == name, "label"].value_counts().to_dict()
+        assert dict(counts) == expected
+
+
+def test_shares_are_met_and_groups_stay_together() -> None:
+    splits = split(snapshot_of(many(6000, groups=600)), SplitSettings(test=0.2, validation=0.1))
+    table = read_table(splits, SAMPLES)
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert splits.counts["test"] / 6000 == pytest.approx(0.2, abs=0.05)
+    assert splits.counts["validation"] / 6000 == pytest.approx(0.1, abs=0.04)
+
+
+def test_places_are_uniform_and_a_seed_is_another_draw() -> None:
+    places = [place(f"group {n}", 0) for n in range(2000)]
+    assert kstest(places, "uniform").pvalue > 0.01
+    assert place("group 1", 0) != place("group 1", 1)
+
+
+def test_the_assignment_is_pinned() -> None:
+    """Data that was held out yesterday must not be trained on tomorrow, after an update."""
+    assert place("group block00", 0) == pytest.approx(0.811749751100897)
+
+
+@given(
+    first=st.sets(st.integers(0, 10_000), min_size=80, max_size=120),
+    more=st.sets(st.integers(0, 10_000), max_size=100),
+    seed=st.integers(0, 2**32 - 1),
+    groups=st.sampled_from([0, 40]),
+)
+def test_a_sample_never_changes_side_when_data_grows(
+    first: set[int], more: set[int], seed: int, groups: int
+) -> None:
+    chosen = SplitSettings(test=0.25, validation=0.25, seed=seed)
+    rows = {n: (f"{n:064x}", "ab"[n % 2], f"g{n % groups}" if groups else "") for n in first | more}
+
+    def sides(numbers: set[int]) -> dict[str, str]:
+        try:
+            table = read_table(split(snapshot_of([rows[n] for n in numbers]), chosen), SAMPLES)
+        except InputRefused:  # too unlucky a draw; the assignment itself is what matters
+            return {rows[n][0]: side(rows[n][2], rows[n][0], chosen) for n in numbers}
+        return dict(zip(table["id"], table["split"], strict=True))
+
+    before, after = sides(first), sides(first | more)
+    assert before == {sample: after[sample] for sample in before}
+
+
+def test_named_groups_replace_the_share() -> None:
+    chosen = SplitSettings(test=0.9, validation=0.5, test_groups=("g1",))
+    table = read_table(split(snapshot_of(many(400, groups=40)), chosen), SAMPLES)
+    assert set(table.query("split == 'test'")["group"]) == {"g1"}
+
+
+def codes(rows: list[tuple[str, str, str]], **chosen: object) -> dict[str, str]:
+    with pytest.raises(InputRefused) as caught:
+        split(snapshot_of(rows), SplitSettings(**chosen))
+    assert all(p.remedy for p in caught.value.problems)
+    return {p.item: p.code for p in caught.value.problems}
+
+
+def test_a_held_out_group_must_exist() -> None:
+    found = codes(many(400, groups=4), test_groups=("g1", "g7"), validation_groups=("h",))
+    assert found == {"g7": "SPLIT_GROUP_UNKNOWN", "h": "SPLIT_GROUP_UNKNOWN"}
+
+
+def test_no_split_is_empty() -> None:
+    assert codes(many(400), test=0.0) == {"test": "SPLIT_EMPTY"}
+    assert codes(many(400), validation=0.0) == {"validation": "SPLIT_EMPTY"}
+
+
+def test_every_class_is_trained_on() -> None:
+    rows = [*many(400, groups=4), ("f" * 64, "rare", "g1")]
+    found = codes(rows, test_groups=("g1",), validation_groups=("g2",))
+    assert found == {"rare": "SPLIT_CLASS_MISSING"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"test": 0.6, "validation": 0.4},
+        {"test": 1.0, "validation": 0.0},
+        {"test_groups": ("a",), "validation": 1.0},
+        {"test_groups": ("a", "b"), "validation_groups": ("b",)},
+        {"test_groups": ("",)},
+        {"test": "0.2"},
+        {"test": -0.1},
+        {"seed": -1},
+        {"tests": 0.1},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        SplitSettings(**wrong)
+
+
+@pytest.mark.parametrize("pattern", ["(", "block", "(a)(b)"])
+def test_a_group_pattern_compiles_and_has_one_group(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="group_pattern"):
+        DatasetSettings(path="data", group_pattern=pattern)
