@@ -59,7 +59,9 @@ class Record:
     is called and whenever it was made. Nothing in a record tells the time or a place.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="strings")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", ser_json_inf_nan="strings"
+    )
     files: Content = field(default_factory=dict[str, bytes | Path], repr=False, compare=False)
 
     @property

@@ -3,8 +3,8 @@
 from qa_assets.core.verdict import Verdict
 
 _BY_FAMILY = {
-    "data": "Look at the samples and classes named here; correct, relabel or remove them at the source, and"
-    " make a new data version. Nothing downstream can be trusted before.",
+    "data": "Look at the samples and classes named here; correct, relabel or remove them at the"
+    " source, and make a new data version. Nothing downstream can be trusted before.",
     "splits": "Correct the groups or the split shares, then split again: as long as samples of one"
     " origin lie on both sides, the measured accuracy flatters the model.",
     "training": "Look at the training curve and settings; correct the learning rate, the network or"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_assets.core.config import Frozen
@@ -154,6 +154,7 @@ def test_what_two_yaml_versions_read_differently_is_refused(tmp_path: Path, text
     assert value_of(tmp_path, f"'{text}'") == text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=30))
 def test_any_line_is_read_or_refused_but_never_crashes(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,138 @@
+"""Content by digest, names that point at it; damage is refused at get and healed at put."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa_assets.core.digests import canonical_json
+from qa_assets.core.errors import InputRefused, QaError
+from qa_assets.core.publish import MANIFEST
+from qa_assets.core.store import LocalStore, content_digest
+from qa_assets_tests.core.faulty import survives
+
+FILES = {"a": b"alpha", "b/c": b"beta"}
+NAMES = st.text("abcxyz", min_size=1, max_size=5)
+
+
+def code(error: pytest.ExceptionInfo[QaError]) -> str:
+    return error.value.problems[0].code
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(st.dictionaries(NAMES, st.binary(max_size=20), max_size=5), st.randoms())
+def test_the_digest_is_of_content_alone(files: dict[str, bytes], random: object) -> None:
+    shuffled = list(files.items())
+    random.shuffle(shuffled)  # pyright: ignore[reportAttributeAccessIssue]
+    assert content_digest(dict(shuffled)) == content_digest(files)
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder))
+        got = store.get(store.put(files))
+        assert got.name == content_digest(files)
+        assert {n: (got / n).read_bytes() for n in files} == files
+
+
+def test_bytes_and_files_are_the_same_content(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"alpha")
+    assert content_digest({"a": tmp_path / "source"}) == content_digest({"a": b"alpha"})
+    assert content_digest({"a": b"alpha"}) != content_digest({"b": b"alpha"})
+    assert content_digest({"a": b"alpha"}) != content_digest({"a": b"alphA"})
+
+
+def test_put_twice_is_one_object_that_is_not_written_again(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    first = store.put(FILES)
+    written = (store.get(first) / "a").stat().st_mtime_ns
+    assert store.put(dict(reversed(FILES.items()))) == first
+    assert (store.get(first) / "a").stat().st_mtime_ns == written
+    assert len(list((tmp_path / "objects").glob("*/*"))) == 1
+
+
+def test_a_damaged_object_is_refused_then_replaced(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    digest = store.put(FILES)
+    (store.get(digest) / "a").write_bytes(b"alphA")
+    with pytest.raises(InputRefused) as error:
+        store.get(digest)
+    assert code(error) == "ARTIFACT_TAMPERED"
+    assert store.put(FILES) == digest
+    assert (store.get(digest) / "a").read_bytes() == b"alpha"
+
+
+def test_another_artifact_in_its_place_is_refused(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    first, second = store.put(FILES), store.put({"a": b"other"})
+    place, other = store.get(first), store.get(second)
+    shutil.rmtree(place)
+    shutil.copytree(other, place)
+    with pytest.raises(InputRefused) as error:
+        store.get(first)
+    assert code(error) == "ARTIFACT_TAMPERED"
+
+
+def test_a_manifest_rewritten_with_its_file_is_refused(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    folder = store.get(store.put({"a": b"alpha"}))
+    (folder / "a").write_bytes(b"evil")
+    (folder / MANIFEST).write_bytes(
+        canonical_json({"a": "4e7d9e4c3a5ea2b5d4e1b0ce1f9b4a8f2fd0c4ac02e1b0ce1f9b4a8f2fd0c4ac"})
+    )
+    with pytest.raises(InputRefused):
+        store.get(folder.name)
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "", "../../etc", "0" * 63, "0" * 65, "G" * 64])
+def test_what_is_not_there_is_missing(tmp_path: Path, digest: str) -> None:
+    with pytest.raises(InputRefused) as error:
+        LocalStore(tmp_path).get(digest)
+    assert code(error) == "ARTIFACT_MISSING"
+
+
+def test_a_name_points_and_is_swapped(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    assert store.resolve("keys/a") is None
+    store.point("keys/a", "0" * 64)
+    store.point("keys/a", "1" * 64)
+    assert store.resolve("keys/a") == "1" * 64
+    store.point("latest/digits/evaluation", "2" * 64)
+    assert list(store.names("latest")) == ["latest/digits/evaluation"]
+    assert list(store.names("nothing")) == []
+    assert store.resolve("keys") is None
+    assert store.resolve("keys/a/below") is None
+
+
+@pytest.mark.parametrize("body", [b"", b"zz", b"\xff" * 64, b"0" * 63])
+def test_a_damaged_pointer_counts_as_absent(tmp_path: Path, body: bytes) -> None:
+    store = LocalStore(tmp_path)
+    store.point("a", "0" * 64)
+    (tmp_path / "names" / "a").write_bytes(body)
+    assert store.resolve("a") is None
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/../b", "/a", "a/", "a//b", "."])
+def test_a_name_cannot_leave_the_store(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputRefused) as error:
+        LocalStore(tmp_path).point(name, "0" * 64)
+    assert code(error) == "NAME_SPECIAL"
+
+
+@pytest.mark.slow
+def test_a_put_that_was_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    digest = store.put(FILES)
+    points = 0
+    while True:
+        shutil.rmtree(tmp_path / "objects", ignore_errors=True)
+        damaged = store.get(store.put(FILES)) / "a"
+        damaged.write_bytes(b"damaged")
+        done = survives(lambda: store.put(FILES), points + 1)
+        assert store.put(FILES) == digest
+        assert (store.get(digest) / "a").read_bytes() == b"alpha"
+        if done:
+            break
+        points += 1
+    assert points > 20
