@@ -90,6 +90,14 @@ class Waits:
         return np.zeros((len(pixels), 5), np.float32)
 
 
+def leaves_a_child(model: str, options: dict) -> object:
+    import subprocess
+    import sys
+
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    raise ValueError(f"child {child.pid}")
+
+
 class TooFew:
     """Answers half of what it was asked."""
 
@@ -245,6 +253,12 @@ def test_a_loop_without_processor_time_is_flagged(tmp_path: Path) -> None:
 def test_a_slow_model_gets_fewer_calls(tmp_path: Path) -> None:
     found = run(EdgeTarget(open=Waits), tmp_path, QUICK.model_copy(update={"timing_seconds": 0.02}))
     assert 1 <= len(read_array(found, "latencies.npy")) <= 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_a_target_started_is_ended_with_it(tmp_path: Path) -> None:
+    child = int(run(EdgeTarget(open=leaves_a_child), tmp_path).message.split()[-1])
+    _wait_for(lambda: not _lives(child), seconds=10.0)
 
 
 @pytest.mark.slow
