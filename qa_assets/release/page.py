@@ -20,6 +20,8 @@ from qa_assets.core.verdict import Verdict
 TEMPLATES = Path(__file__).with_name("templates")
 MAX_TEXT = 2000
 MAX_CLASSES_DRAWN = 30
+WHOLE_FROM = 1000
+"""From here on a number is read without its decimals."""
 
 
 class OnAsset(Protocol):
@@ -55,9 +57,8 @@ def number(value: object) -> str:
     """A number as people read it; text as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "" if value is None else str(value)
-    if isinstance(value, int) or value.is_integer():
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
+    whole = isinstance(value, int) or value.is_integer() or WHOLE_FROM <= abs(value) < math.inf
+    return f"{value:,.0f}" if whole else f"{value:.4g}"
 
 
 def spread(estimate: Estimate) -> str:
@@ -101,10 +102,12 @@ class Gauge:
 
 
 def gauge(measured: float, limit: float | None, interval: tuple[float, float] | None) -> Gauge:
-    """Shares lie on [0, 1]; anything else on a line from zero (or below) past the largest."""
+    """Large shares lie on [0, 1]; anything else on a line from zero (or below) past the largest."""
     low, high = interval or (measured, measured)
     known = [v for v in (measured, limit, low, high) if v is not None]
-    start, end = min(0.0, *known), max(1.0 if max(known) <= 1 else max(known) * 1.1, 1e-9)
+    share = limit is None or 1 >= max(known) >= 1 / 2
+    start, end = min(0.0, *known), 1.0 if share else max(0.0, max(known) * 5 / 4)
+    end = end if end > start else start + 1
 
     def place(value: float) -> float:
         return round(100 * (value - start) / (end - start), 2)
@@ -113,9 +116,9 @@ def gauge(measured: float, limit: float | None, interval: tuple[float, float] | 
 
 
 def verdict_gauge(verdict: Verdict) -> Gauge | None:
-    """The gauge of a verdict that measured and judged finite numbers."""
+    """The gauge of a verdict that judged finite numbers, unless all of them are zero."""
     numbers = (verdict.measured, verdict.limit, *(verdict.interval or ()))
-    if any(v is None or not math.isfinite(v) for v in numbers):
+    if any(v is None or not math.isfinite(v) for v in numbers) or not any(numbers):
         return None
     assert verdict.measured is not None
     return gauge(verdict.measured, verdict.limit, verdict.interval)
