@@ -51,6 +51,7 @@ class Artifact:
         rooms: Rooms whose code the result depends on.
         settings: Everything else it depends on, as JSON.
         outside: Fingerprint of data outside the store.
+        prepare: Brings that data about where it is missing, before its fingerprint is taken.
         kinds: Tools, for the UI.
         description: What it holds, for people.
     """
@@ -62,6 +63,7 @@ class Artifact:
     rooms: tuple[str, ...]
     settings: Any = None
     outside: Callable[[], str] | None = None
+    prepare: Callable[[], object] | None = None
     kinds: frozenset[str] = frozenset()
     description: str = ""
 
@@ -112,6 +114,8 @@ def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> 
         QaError: The room refused its input, or the environment does not allow it.
     """
     begun = time.perf_counter()
+    if artifact.prepare:
+        artifact.prepare()
     key = artifact.key(inputs)
     known = find(artifact, key, store)
     if known is not None:
@@ -174,6 +178,7 @@ class Collector:
         name: str = "",
         settings: Any = None,
         outside: Callable[[], str] | None = None,
+        prepare: Callable[[], object] | None = None,
         reads: Sequence[str] | None = None,
     ) -> Callable[[Callable[..., Record]], Callable[..., Record]]:
         """Declare an asset by the function that makes it.
@@ -187,6 +192,7 @@ class Collector:
             name: Where it is not the function's name.
             settings: Settings models it depends on.
             outside: Fingerprint of data outside the store.
+            prepare: Brings that data about where it is missing.
             reads: Names of what it reads, where parameters do not say it.
         """
 
@@ -201,6 +207,7 @@ class Collector:
                 rooms=rooms,
                 settings=as_json(settings),
                 outside=outside,
+                prepare=prepare,
                 kinds=frozenset(kinds),
                 description=inspect.getdoc(make) or "",
             )

@@ -7,7 +7,7 @@ import dagster as dg
 
 from qa_assets.artifacts import Artifact, Made, obtain
 from qa_assets.core import progress
-from qa_assets.core.errors import QaError
+from qa_assets.core.errors import QaError, os_errors_named
 from qa_assets.core.store import short
 from qa_assets.gates import shown
 from qa_assets.resources import ANYTHING, ArtifactStoreResource, Stored, asset_key
@@ -67,7 +67,8 @@ def _obtain(artifact: Artifact, found: list[Stored], resource: ArtifactStoreReso
     if missing:
         raise dg.Failure(f"{', '.join(missing)} was never made.", allow_retries=False)
     try:
-        return obtain(artifact, {s.name: s.digest for s in found}, resource.open())
+        with os_errors_named(resource.folder):
+            return obtain(artifact, {s.name: s.digest for s in found}, resource.open())
     except QaError as error:
         first = error.problems[0]
         raise dg.Failure(

@@ -40,7 +40,7 @@ def run(
     with voice.progress(pipeline):
         state = execute(found, until=until)
     folder = write_outputs(state, [until] if until else None)
-    voice.verdicts(state.judged)
+    voice.verdicts([j for j in state.judged if j.verdict] if until else state.judged)
     problems = [*state.problems, *(gate_problems(state) if json else [])]
     for problem in problems:
         voice.problem(problem)

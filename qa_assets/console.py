@@ -166,6 +166,10 @@ def _as_json(judged: "Judged") -> dict[str, Any]:
         "limit": verdict.limit if verdict else None,
         "cause": verdict.cause if verdict else "",
         "samples": list(verdict.samples) if verdict else [],
+        "evidence": {
+            title: [dict(zip(e.columns, row, strict=True)) for row in e.rows]
+            for title, e in (verdict.evidence.items() if verdict else ())
+        },
     }
 
 

@@ -50,7 +50,14 @@ def _data(graph: Collector, pipeline: Pipeline) -> None:
 
         return fingerprint(config.dataset, root)
 
-    @graph.asset("datasets", kinds={"dvc", "parquet"}, settings=named, outside=source)
+    def bring() -> None:
+        from qa_assets.datasets.snapshot import prepare
+
+        prepare(config.dataset, root)
+
+    @graph.asset(
+        "datasets", kinds={"dvc", "parquet"}, settings=named, outside=source, prepare=bring
+    )
     def dataset_snapshot(scratch: Path) -> DatasetSnapshot:
         """An immutable copy of one dataset version: samples by content, bad ones set aside."""
         from qa_assets.datasets.snapshot import snapshot

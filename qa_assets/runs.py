@@ -102,7 +102,7 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
     """
     artifacts, posted = build_graph(pipeline)
     chosen = _chosen(artifacts, until)
-    definitions = dg.Definitions.merge(build_definitions(pipeline), shell())
+    definitions = definitions_of(pipeline)
     job = definitions.resolve_implicit_global_asset_job_def()
     keys = {asset_key(pipeline.name, name) for name in chosen}
     if checks_only:
@@ -123,6 +123,11 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
     judged = _judge(posted, digests, store)
     reused = frozenset() if checks_only else _reused(pipeline, result)
     return State(pipeline, artifacts, digests, reused, judged, problems, bug)
+
+
+def definitions_of(pipeline: Pipeline) -> dg.Definitions:
+    """One pipeline with everything it runs on."""
+    return dg.Definitions.merge(build_definitions(pipeline), shell())
 
 
 def stored_state(pipeline: Pipeline) -> State:

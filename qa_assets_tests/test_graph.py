@@ -8,11 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from qa_assets.component import build_definitions
 from qa_assets.core.check import CHECKS
 from qa_assets.definitions import defs
 from qa_assets.graph import build_graph
-from qa_assets.runs import find_pipeline, pipeline_names
+from qa_assets.runs import definitions_of, find_pipeline, pipeline_names
 
 GOLDEN = Path(__file__).with_name("graph.txt")
 HEAVY = ("torch", "great_expectations", "onnxruntime", "onnx", "sklearn", "scipy", "dvc", "duckdb")
@@ -34,7 +33,7 @@ def describe(definitions: dg.Definitions) -> str:
 
 
 def test_graph_is_the_documented_one() -> None:
-    found = describe(build_definitions(find_pipeline("digits")))
+    found = describe(definitions_of(find_pipeline("digits")))
     assert found == GOLDEN.read_text(encoding="utf-8"), "a changed graph is a deliberate act"
 
 

@@ -1,6 +1,7 @@
 """A check is a pure function: the assets it reads by position, its thresholds by keyword."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec
@@ -23,7 +24,7 @@ class Check:
         judge: The function.
         assets: Names of its positional parameters. ``edge_benchmark`` stands for each target's.
         thresholds: Settings model made of its keyword-only parameters.
-        description: Its docstring.
+        description: Its docstring, without the parts that repeat the signature.
         module: Where it is defined; its source is part of the verdict's identity.
     """
 
@@ -48,7 +49,7 @@ CHECKS: Registry[Check] = Registry("qa_assets.checks")
 def check(judge: Callable[P, Verdict]) -> Callable[P, Verdict]:
     """Register ``judge`` under its own name; settings and help follow from its signature."""
     parameters = inspect.signature(judge).parameters.values()
-    description = inspect.getdoc(judge) or ""
+    description = re.split(r"\n\n(?:Args|Returns|Raises):", inspect.getdoc(judge) or "")[0]
     thresholds: dict[str, Any] = {
         p.name: (p.annotation, Field(... if p.default is p.empty else p.default))
         for p in parameters

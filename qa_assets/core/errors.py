@@ -9,7 +9,9 @@ QaError
 Any other exception that reaches the command line is a bug of ours: exit 4.
 """
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
@@ -79,3 +81,26 @@ class GateFailed(QaError):
     """A gate did not pass, so what lies behind it must not be made."""
 
     exit_code = 1
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def environment_fault(error: OSError, place: str) -> EnvironmentFault:
+    """What the operating system refused, in words: no space, or no permission."""
+    full = error.errno in NO_SPACE
+    return EnvironmentFault.of(
+        "ENV_DISK_FULL" if full else "ENV_PERMISSION",
+        str(error.filename or place),
+        f"cannot be used: {error.strerror or error}.",
+        "Free some space." if full else "Check who owns it.",
+    )
+
+
+@contextmanager
+def os_errors_named(place: str) -> Generator[None]:
+    """Turn what the operating system refuses inside into an :class:`EnvironmentFault`."""
+    try:
+        yield
+    except OSError as error:
+        raise environment_fault(error, place) from error

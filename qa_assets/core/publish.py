@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_file
-from qa_assets.core.errors import EnvironmentFault, InputRefused
+from qa_assets.core.errors import InputRefused, environment_fault
 
 MANIFEST = "MANIFEST.json"
 Content = Mapping[str, bytes | Path]
@@ -40,7 +40,7 @@ def publish(files: Content, target: Path) -> dict[str, str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
     except OSError as error:
-        raise _environment(error, target) from error
+        raise environment_fault(error, str(target)) from error
     try:
         manifest: dict[str, str] = {}
         for name, body in sorted(files.items()):
@@ -55,7 +55,7 @@ def publish(files: Content, target: Path) -> dict[str, str]:
         _rename(draft, target)
         sync_folder(target.parent)
     except OSError as error:
-        raise _environment(error, target) from error
+        raise environment_fault(error, str(target)) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return manifest
@@ -119,7 +119,7 @@ def replace_file(path: Path, body: bytes) -> None:
             draft.unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
-        raise _environment(error, path) from error
+        raise environment_fault(error, str(path)) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -158,14 +158,4 @@ def _tampered(folder: Path, name: str, what: str) -> InputRefused:
         f"{folder.name}/{name}",
         f"{what}.",
         "Remove that folder from the store; the next run makes it again.",
-    )
-
-
-def _environment(error: OSError, path: Path) -> EnvironmentFault:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-    return EnvironmentFault.of(
-        "ENV_DISK_FULL" if full else "ENV_PERMISSION",
-        str(path),
-        f"cannot be written: {error.strerror}.",
-        "Free some space." if full else "Check who owns the folder.",
     )

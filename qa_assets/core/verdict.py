@@ -59,7 +59,7 @@ class Verdict(Record):
         """Numbers as numbers, so that they are plotted over time; tables as tables."""
         shown: dict[str, str | int | float | bool | Markdown] = {
             "outcome": self.outcome,
-            "summary": Markdown(escape(self.summary)),
+            "summary": self.summary,
         }
         for name in ("measured", "limit"):
             value = getattr(self, name)

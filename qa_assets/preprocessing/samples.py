@@ -52,7 +52,7 @@ def load_split(
 
 def ids_of(splits: DatasetSplits, split: Split) -> tuple[str, ...]:
     """Ids of the samples of ``split``, sorted."""
-    return tuple(read_table(splits, SAMPLES).query("split == @split")["id"].sort_values())
+    return tuple(sorted(read_table(splits, SAMPLES).query("split == @split")["id"]))
 
 
 def read_payloads(
