@@ -149,7 +149,6 @@ def _native(expectation: Expectation, place: int, file: str) -> Any:
         InvalidExpectationConfigurationError,
     )
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.expectations.metadata_types import FailureSeverity
 
     where = f"{file}: expectations.{place} ({expectation.type})"
     try:
@@ -157,7 +156,6 @@ def _native(expectation: Expectation, place: int, file: str) -> Any:
             type=expectation.type,
             kwargs=dict(expectation.kwargs),
             meta={"place": place},
-            severity=FailureSeverity(expectation.severity),
         ).to_domain_obj()
     except ExpectationNotFoundError as error:
         remedy = "Take a name from Great Expectations' gallery."

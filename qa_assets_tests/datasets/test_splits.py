@@ -58,6 +58,7 @@ def test_the_assignment_is_pinned() -> None:
     assert place("group block00", 0) == pytest.approx(0.811749751100897)
 
 
+@pytest.mark.slow
 @given(
     first=st.sets(st.integers(0, 10_000), min_size=80, max_size=120),
     more=st.sets(st.integers(0, 10_000), max_size=100),
