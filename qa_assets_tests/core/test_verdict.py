@@ -97,4 +97,6 @@ def test_metadata_shows_what_a_person_needs() -> None:
     assert shown["where: class"] == "3"
     assert shown["samples"] == f"`{'a' * 12}`"
     assert isinstance(shown["rows"], Markdown)
-    assert not any("<" in str(v) for v in shown.values())
+    assert shown["summary"] == "<b>too low</b>"  # plain text, which no page takes for markup
+    assert not isinstance(shown["summary"], Markdown)
+    assert not any("<" in v for v in shown.values() if isinstance(v, Markdown))
