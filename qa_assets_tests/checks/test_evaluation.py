@@ -64,7 +64,7 @@ def test_logits_that_are_not_finite_are_named_by_sample(lost: float) -> None:
 )
 def test_a_row_that_is_wrong_is_named(column: str, value: object, cause: str) -> None:
     verdict = outputs_valid(
-        changed(lambda t, logits: t.__setitem__(column, [*t[column][:3], value, *t[column][4:]]))
+        changed(lambda t, logits: t.__setitem__(column, [*t[column][:5], value, *t[column][6:]]))
     )
     assert (verdict.outcome, verdict.cause) == ("fail", cause)
     assert len(verdict.samples) == 1

@@ -13,7 +13,7 @@ from qa_assets.core.publish import publish
 from qa_assets.core.records import TrainedWeights
 from qa_assets.training.determinism import deterministic
 from qa_assets.training.fit import fit
-from qa_assets.training.network import restore
+from qa_assets.training.network import build, restore
 from qa_assets.training.settings import TrainingSettings
 from qa_assets_tests.training.digits import (
     LINEAR,
@@ -52,17 +52,45 @@ def test_a_fresh_process_in_another_folder_gives_the_same_record(tmp_path: Path)
     assert done.stdout.strip() == fit(TRAIN, VALIDATION, SPEC, FEW, SHIPPED).digest, done.stderr
 
 
-def test_one_step_of_softmax_regression_is_the_closed_form(tmp_path: Path) -> None:
-    settings = TrainingSettings(epochs=1, batch_size=1000, optimizer="sgd", learning_rate=0.5)
-    weights = fit(TRAIN, VALIDATION, SPEC, settings, written(tmp_path, ZEROS))
-    x = TRAIN.pixels.reshape(len(TRAIN.ids), -1) / 255.0
+def test_two_steps_of_softmax_regression_are_the_closed_form(tmp_path: Path) -> None:
+    settings = TrainingSettings(epochs=2, batch_size=1000, optimizer="sgd", learning_rate=0.5)
+    made = fit(TRAIN, VALIDATION, SPEC, settings, written(tmp_path, ZEROS))
+    x = np.hstack([TRAIN.pixels.reshape(len(TRAIN.ids), -1) / 255.0, np.ones((len(TRAIN.ids), 1))])
     truth = np.eye(10)[TRAIN.labels]
-    step = 0.5 * (truth - 0.1).T @ x / len(x)
-    layer = restore(weights, SPEC, 10)[1]
-    np.testing.assert_allclose(layer.weight.detach().numpy(), step, atol=1e-6)
-    assert weights.initial_loss == pytest.approx(np.log(10), rel=1e-6)
-    assert weights.history[0].train_loss == pytest.approx(np.log(10), rel=1e-6)
-    assert weights.moved["1.weight"] == pytest.approx(np.linalg.norm(step), rel=1e-5)
+    weights, losses = np.zeros((65, 10)), list[float]()
+    for _ in range(2):
+        powers = np.exp(x @ weights)
+        shares = powers / powers.sum(axis=1, keepdims=True)
+        losses.append(-np.log(shares[truth == 1]).mean())
+        weights -= 0.5 * x.T @ (shares - truth) / len(x)
+    layer = restore(made, SPEC, 10)[1]
+    np.testing.assert_allclose(layer.weight.detach().numpy(), weights[:64].T, atol=1e-6)
+    np.testing.assert_allclose(layer.bias.detach().numpy(), weights[64], atol=1e-6)
+    assert made.initial_loss == pytest.approx(np.log(10), rel=1e-6)
+    assert [epoch.train_loss for epoch in made.history] == pytest.approx(losses, rel=1e-5)
+    assert made.moved["1.weight"] == pytest.approx(np.linalg.norm(weights[:64]), rel=1e-5)
+
+
+def test_movement_is_relative_to_the_start(tmp_path: Path) -> None:
+    model = written(tmp_path, LINEAR)
+    made = fit(TRAIN, VALIDATION, SPEC, FEW, model)
+    with deterministic(FEW.seed, 1):
+        start = build(model, SPEC, 10).get_parameter("1.weight").detach().numpy()
+    end = restore(made, SPEC, 10).get_parameter("1.weight").detach().numpy()
+    right = np.linalg.norm(end - start) / np.linalg.norm(start)
+    assert made.moved["1.weight"] == pytest.approx(right, rel=1e-5)
+
+
+def test_the_seed_alone_decides_the_random_numbers(tmp_path: Path) -> None:
+    source = "import random\nimport numpy\n" + LINEAR.replace(
+        "    return", "    drawn = random.random() + numpy.random.rand()\n    return"
+    ).replace("nn.Flatten()", "nn.Flatten(), nn.Hardtanh(0.0, drawn / 2)")
+    model, digests = written(tmp_path, source), set[str]()
+    for state in (1, 2):
+        for seeded in (random.seed, np.random.seed, torch.manual_seed):
+            seeded(state)
+        digests.add(fit(TRAIN, VALIDATION, SPEC, FEW, model).weights_digest)
+    assert len(digests) == 1
 
 
 def test_the_history_is_what_the_restored_network_does(tmp_path: Path) -> None:
