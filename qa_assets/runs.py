@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +111,7 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
         job = job.get_subset(asset_selection=set(), asset_check_selection=checks)
     else:
         job = job.get_subset(asset_selection=keys)
-    with dagster_instance(pipeline.root) as instance:
+    with chdir(pipeline.root), dagster_instance(pipeline.root) as instance:
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -156,7 +157,11 @@ def dataset_versions(pipeline: Pipeline) -> list[tuple[str, str, int, int, int, 
 
 
 def dagster_instance(root: Path) -> dg.DagsterInstance:
-    """The project's Dagster instance: ``DAGSTER_HOME``, else the project with its dagster.yaml."""
+    """The project's Dagster instance: ``DAGSTER_HOME``, else the project with its dagster.yaml.
+
+    The shipped dagster.yaml names its folders relative to the project, as Dagster takes them: from
+    the current folder.
+    """
     if "DAGSTER_HOME" not in os.environ:
         home = root if (root / "dagster.yaml").is_file() else root / ".qa" / "dagster"
         home.mkdir(parents=True, exist_ok=True)

@@ -159,3 +159,12 @@ def test_a_store_that_cannot_be_written_is_the_environments_fault(empty_project:
     done = empty_project.qa("run", "digits", "--json")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_subfolder_of_the_project_is_the_project(finished: Project) -> None:
+    below = finished.root / "data"
+    done = Project(below).qa(
+        "status", "digits", "--json", QA_ROOT="", QA_DEFS=str(finished.root / "defs")
+    )
+    assert done.returncode == 0
+    assert {line["state"] for line in lines(done.stdout) if "state" in line} == {"fresh"}

@@ -122,11 +122,13 @@ def page(server: str) -> Iterator[Page]:
 
 
 def test_the_graph_is_drawn(page: Page) -> None:
-    names = ("dataset_snapshot", "trained_weights", "onnx_model", "ort_cpu", "release")
-    page.open("/locations/qa_assets.definitions/asset-groups/digits/lineage")
-    page.driver.execute_script("document.body.style.zoom = 0.6")
-    page.wait_for(*names[2:4])
+    """Dagster draws the assets that fit into the window; the first and the last ones do."""
+    page.driver.set_window_size(2000, 1500)
+    page.open(
+        "/locations/qa_assets.definitions/asset-groups/digits/lineage", "onnx_model", "release"
+    )
     page.picture("graph.png")
+    page.driver.set_window_size(1600, 1000)
 
 
 def test_a_failed_and_a_passed_check_show_their_evidence(page: Page) -> None:
@@ -152,9 +154,12 @@ def test_pictures_and_numbers_stand_where_a_person_looks(page: Page) -> None:
     page.picture("ui.png")
 
 
-def test_the_button_materializes(page: Page, stage: Project) -> None:
+def test_the_button_materializes(
+    page: Page, stage: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from selenium.webdriver.support.wait import WebDriverWait
 
+    monkeypatch.chdir(stage.root)
     page.open("/assets/digits/dataset_statistics?view=overview", "Materialize")
     with dg.DagsterInstance.from_config(str(stage.root)) as instance:
         before = {run.run_id for run in instance.get_runs()}
