@@ -48,6 +48,12 @@ class Page:
             )
             wait.until(lambda _, text=text: text in self.text(), f"{text!r} is not shown")
 
+    def wait_until_gone(self, text: str) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        wait = WebDriverWait(self.driver, PATIENCE_S)
+        wait.until(lambda _: text not in self.text(), f"{text!r} is still shown")
+
     def click(self, label: str) -> None:
         from selenium.webdriver.support.wait import WebDriverWait
 
@@ -127,6 +133,7 @@ def test_the_graph_is_drawn(page: Page) -> None:
     page.open(
         "/locations/qa_assets.definitions/asset-groups/digits/lineage", "onnx_model", "release"
     )
+    page.wait_until_gone("Loading...")
     page.picture("graph.png")
     page.driver.set_window_size(1600, 1000)
 
