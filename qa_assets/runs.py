@@ -102,7 +102,7 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
         InputRefused: ``ASSET_UNKNOWN``: there is no asset ``until``.
     """
     artifacts, posted = build_graph(pipeline)
-    chosen = _chosen(artifacts, until)
+    chosen = _chosen(artifacts, posted, until)
     definitions = definitions_of(pipeline)
     job = definitions.resolve_implicit_global_asset_job_def()
     keys = {asset_key(pipeline.name, name) for name in chosen}
@@ -169,7 +169,8 @@ def dagster_instance(root: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def _chosen(artifacts: Mapping[str, Artifact], until: str) -> list[str]:
+def _chosen(artifacts: Mapping[str, Artifact], posted: Sequence[Posted], until: str) -> list[str]:
+    """``until`` with everything that it, or a check on the way, reads."""
     if not until:
         return list(artifacts)
     if until not in artifacts:
@@ -180,7 +181,8 @@ def _chosen(artifacts: Mapping[str, Artifact], until: str) -> list[str]:
     while queue:
         name = queue.pop()
         wanted.add(name)
-        queue += [read for read in artifacts[name].reads if read not in wanted]
+        judging = [read.name for p in posted if p.judged == name for read in p.reads.values()]
+        queue += [read for read in [*artifacts[name].reads, *judging] if read not in wanted]
     return [name for name in artifacts if name in wanted]
 
 
