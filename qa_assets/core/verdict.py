@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qa_assets.core.record import Estimate, Markdown, Metadata, Record, escape, table
+from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
 
 Outcome = Literal["pass", "fail", "cannot tell"]
 Cell = str | int | float | bool | None
