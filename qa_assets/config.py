@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, Field, create_model, model_validator
 
 from qa_assets.core.check import CHECKS, Check
-from qa_assets.core.config import BesideDefs, Frozen, InputSpec
+from qa_assets.core.config import BesideDefs, Frozen, InputSpec, Strict
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.strict_yaml import load_settings
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
@@ -19,7 +19,7 @@ from qa_assets.training.settings import TrainingSettings
 DEFS = "defs.yaml"
 
 
-class _Chosen(Frozen):
+class _Chosen(Strict):
     def chosen(self) -> Iterator[tuple[Check, dict[str, Any]]]:
         """Each chosen check with the thresholds given to it, in the order of the registry."""
         for name in type(self).model_fields:

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 from pydantic import BaseModel, Field, create_model
 
-from qa_assets.core.config import Frozen
+from qa_assets.core.config import Strict
 from qa_assets.core.registry import Registry
 from qa_assets.core.verdict import Verdict, cannot_tell
 
@@ -62,7 +62,7 @@ def check(judge: Callable[P, Verdict]) -> Callable[P, Verdict]:
             judge=judge,
             assets=tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY),
             thresholds=create_model(
-                judge.__name__, __base__=Frozen, __doc__=description, **thresholds
+                judge.__name__, __base__=Strict, __doc__=description, **thresholds
             ),
             description=description,
             module=judge.__module__,
