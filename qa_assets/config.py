@@ -13,6 +13,7 @@ from qa_assets.core.errors import InputRefused
 from qa_assets.core.strict_yaml import load_settings
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.edge.settings import EdgeSettings
+from qa_assets.edge.target import find
 from qa_assets.export.settings import ExportSettings
 from qa_assets.training.settings import TrainingSettings
 
@@ -131,6 +132,8 @@ def read_pipeline(folder: Path, root: Path) -> Pipeline:
     """
     config = load_settings(folder / DEFS, PipelineConfig, at=("attributes",))
     pipeline = Pipeline(config, folder, root)
+    for target in config.edge.targets:
+        find(target)
     for chosen in (config.gates, config.monitors):
         for check, thresholds in chosen.chosen():
             pipeline.resolve_files(check, thresholds)
