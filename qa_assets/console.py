@@ -36,7 +36,7 @@ class Voice:
     def say(self, text: str) -> None:
         """A line for a person."""
         if not self.as_json:
-            self.out.print(_harmless(text))
+            self.out.print(_harmless(text), soft_wrap=True, markup=False)
 
     def give(self, value: dict[str, Any]) -> None:
         """An object for a program."""
@@ -135,7 +135,7 @@ def closing(voice: Voice, state: "State", page: Path | None) -> None:
     made = len(state.digests) - len(state.reused)
     voice.say(f"\n{len(state.digests)} assets: {made} made, {len(state.reused)} from the store.")
     if "release" in state.digests:
-        voice.say(f"Released: {state.pipeline.name} {state.digests['release'][:12]}")
+        voice.say(f"Released: {state.release_folder()}")
     elif state.blocked:
         names = ", ".join(j.posted.title for j in state.blocked)
         voice.say(f"Not released: {names}")

@@ -61,6 +61,10 @@ class State:
         """The gates that did not pass."""
         return [j for j in self.judged if j.posted.blocking and j.verdict and not j.verdict.passed]
 
+    def release_folder(self) -> Path:
+        """Where the released files lie."""
+        return local_store(self.pipeline.root).get(self.digests["release"])
+
     def records(self, store: LocalStore) -> dict[str, Record]:
         """Every record that was made, verified."""
         return {n: self.artifacts[n].record.load(store.get(d)) for n, d in self.digests.items()}
