@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.leftovers import scratch_prefix
 from qa_assets.core.record import Record
 from qa_assets.core.store import LocalStore
 
@@ -121,7 +122,7 @@ def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> 
     if known is not None:
         return Made(known[1], known[0], reused=True, seconds=time.perf_counter() - begun)
     loaded = {name: kind.load(store.get(inputs[name])) for name, kind in artifact.reads.items()}
-    with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
+    with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=store.scratch()) as scratch:
         digest = store.put(_call(artifact, loaded, Path(scratch)).content())
     store.point(f"keys/{key}", digest)
     record = artifact.record.load(store.get(digest))

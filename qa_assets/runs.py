@@ -14,6 +14,7 @@ from qa_assets.artifacts import Artifact
 from qa_assets.component import build_definitions
 from qa_assets.config import DEFS, Pipeline, read_pipeline
 from qa_assets.core.errors import InputRefused, Problem
+from qa_assets.core.leftovers import sweep
 from qa_assets.core.record import Record
 from qa_assets.core.records import DatasetSnapshot
 from qa_assets.core.store import LocalStore
@@ -106,6 +107,7 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
         InputRefused: ``ASSET_UNKNOWN``: there is no asset ``until``.
     """
     artifacts, posted = build_graph(pipeline)
+    sweep(local_store(pipeline.root).root)
     chosen = _chosen(artifacts, posted, until)
     definitions = definitions_of(pipeline)
     job = definitions.resolve_implicit_global_asset_job_def()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_file
 from qa_assets.core.errors import InputRefused, environment_fault
+from qa_assets.core.leftovers import draft_file, draft_prefix
 
 MANIFEST = "MANIFEST.json"
 Content = Mapping[str, bytes | Path]
@@ -38,7 +39,7 @@ def publish(files: Content, target: Path) -> dict[str, str]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
+        draft = Path(tempfile.mkdtemp(prefix=draft_prefix(), dir=target.parent))
     except OSError as error:
         raise environment_fault(error, str(target)) from error
     try:
@@ -109,7 +110,7 @@ def replace_file(path: Path, body: bytes) -> None:
     Raises:
         EnvironmentFault: The disk or its permissions do not allow it; the old file stays.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = draft_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
