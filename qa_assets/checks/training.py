@@ -3,7 +3,8 @@
 import math
 
 from qa_assets.core.check import check
-from qa_assets.core.config import Positive
+from qa_assets.core.config import Count, Positive, Share
+from qa_assets.core.intervals import share
 from qa_assets.core.records import DatasetSnapshot, TrainedWeights
 from qa_assets.core.verdict import (
     Evidence,
@@ -52,7 +53,9 @@ def loss_finite(trained_weights: TrainedWeights) -> Verdict:
     if lost:
         where = {"epoch": lost[0]}
         return none_of(lost, "losses not finite", cause="training.loss_not_finite", where=where)
-    layers = [name for name, change in trained_weights.moved.items() if not math.isfinite(change)]
+    moved = trained_weights.moved
+    layers = [name for name, change in moved.items() if not math.isfinite(change)]
+    layers += [name for name in trained_weights.not_finite if name not in layers]
     where = {"layer": ", ".join(layers)}
     return none_of(layers, "tensors not finite", cause="training.weights_not_finite", where=where)
 
@@ -113,3 +116,63 @@ def initial_loss_sane(
         f"the relative distance of the initial loss {start:.4g} from ln({classes}) {guessing:.4g}",
         cause="training.initial_loss_high" if high else "training.initial_loss_low",
     )
+
+
+@check
+def validation_unseen(trained_weights: TrainedWeights, *, max_share: Share = 0.01) -> Verdict:
+    """What the history is measured on was not trained on: no sample is on both sides.
+
+    Args:
+        trained_weights: Its samples by split, and those on both sides.
+        max_share: Largest share of validation samples that were trained on, by id or by pixels.
+    """
+    shared, seen = trained_weights.shared, trained_weights.samples.get("validation", 0)
+    if not seen:
+        return cannot_tell("it is not known what the history was measured on")
+    whole = len(shared) == seen
+    return at_most(
+        len(shared) / seen,
+        max_share,
+        "the share of validation samples that were trained on",
+        cause="training.validation_is_training" if whole else "training.validation_leak",
+        samples=shared[:50],
+    )
+
+
+@check
+def epochs_completed(trained_weights: TrainedWeights, *, min_epochs: Count = 1) -> Verdict:
+    """The run has as many epochs as were set, or stopped early for the reason that was set.
+
+    Args:
+        trained_weights: Its history against its settings.
+        min_epochs: Fewest epochs that this pipeline is trained for, whatever its settings say.
+    """
+    asked, patience = (trained_weights.settings.get(n) for n in ("epochs", "patience"))
+    done = len(trained_weights.history)
+    if not isinstance(asked, int):
+        return cannot_tell("it is not known how many epochs were set")
+    best = min(trained_weights.history, key=lambda e: e.validation_loss).epoch if done else 0
+    early = isinstance(patience, int) and patience > 0 and done - best >= patience
+    cause = "training.epochs_missing"
+    if early and trained_weights.kept_epoch != best:
+        found = [f"epoch {trained_weights.kept_epoch} was kept, the best is {best}"]
+        return none_of(found, "weights of another epoch", cause="training.best_epoch_not_kept")
+    right = max(min_epochs, 1 if early else asked)
+    return at_least(done, right, "the number of epochs", cause=cause, where={"set": str(asked)})
+
+
+@check
+def learns_beyond_chance(trained_weights: TrainedWeights) -> Verdict:
+    """On validation samples the trained network beats the most frequent label, beyond doubt.
+
+    A training loss that falls while this fails means that labels say nothing about samples.
+    """
+    seen = trained_weights.samples.get("validation", 0)
+    if not seen or not trained_weights.history or not trained_weights.majority:
+        return cannot_tell("no validation samples are known")
+    last = trained_weights.history[max(trained_weights.kept_epoch, 1) - 1]
+    reached = share(round(last.validation_accuracy * seen), seen, confidence=0.999)
+    fell = last.train_loss < trained_weights.initial_loss / 2
+    cause = "data.labels_shuffled" if fell else "training.nothing_learned"
+    limit = trained_weights.majority
+    return at_least(reached.low, limit, "the lower end of the validation accuracy", cause=cause)

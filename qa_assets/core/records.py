@@ -130,6 +130,12 @@ class TrainedWeights(Record):
         history: One entry an epoch.
         moved: Relative change of each tensor since initialisation, L2(after - before) / L2(before).
         frozen: Names of the tensors that the model declares as not trained.
+        kept_epoch: The epoch whose weights these are.
+        not_finite: Names of the tensors, buffers too, that hold a NaN or an infinity.
+        samples: How many there were by split.
+        shared: Ids of validation samples that were trained on, by id or by equal pixels.
+        majority: Share of the most frequent label of the validation split.
+        metrics: The user's own metrics on the validation split.
         settings: The training settings as they were used.
         environment: What else the weights depend on: versions, threads, device.
     """
@@ -140,6 +146,12 @@ class TrainedWeights(Record):
     history: tuple[Epoch, ...]
     moved: Mapping[str, float]
     frozen: tuple[str, ...] = ()
+    kept_epoch: int = 0
+    not_finite: tuple[str, ...] = ()
+    samples: Mapping[str, int] = field(default_factory=dict[str, int])
+    shared: tuple[str, ...] = ()
+    majority: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     settings: Mapping[str, str | int | float | bool | None]
     environment: Mapping[str, str]
 
@@ -153,6 +165,7 @@ class TrainedWeights(Record):
             "train loss": last.train_loss,
             "validation loss": last.validation_loss,
             "validation accuracy": last.validation_accuracy,
+            **{f"metric {name}": value for name, value in self.metrics.items()},
         }
         rows: list[tuple[object, ...]] = [*self.settings.items(), *self.environment.items()]
         shown["settings"] = table(("setting", "value"), rows)

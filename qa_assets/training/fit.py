@@ -1,58 +1,36 @@
 """Trains a network: plain torch, the same bits every time at the stated number of threads."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
 from qa_assets.core.config import InputSpec
+from qa_assets.core.digests import digest_bytes, digest_json
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.pictures import lines
 from qa_assets.core.records import Epoch, TrainedWeights
-from qa_assets.preprocessing.image import normalise
 from qa_assets.preprocessing.samples import LabelledSamples
+from qa_assets.training.checkpoint import Standing, forget, keep, resume
 from qa_assets.training.determinism import deterministic, environment
-from qa_assets.training.network import MODEL, WEIGHTS, make, state_of, weights_bytes, weights_digest
+from qa_assets.training.loop import Batches, Learner, answers, learner, measure, one_pass
+from qa_assets.training.network import MODEL, WEIGHTS, state_of, weights_bytes, weights_digest
 from qa_assets.training.settings import TrainingSettings
 from qa_assets.training.user_code import UserModel, read_model, user_code
-
-MEASURE_BATCH = 256
-"""Samples at once where only losses are measured; it bounds memory, it decides nothing."""
 
 Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Batches:
-    """Samples as the network sees them, made batch by batch: float32 takes four times the room.
-
-    They are copied into memory of torch, which is aligned: the last bits may depend on it.
-    """
-
-    samples: LabelledSamples
-    spec: InputSpec
-    device: str
-
-    def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        chosen = rows.numpy()
-        pixels = torch.from_numpy(normalise(self.samples.pixels[chosen], self.spec)).clone()
-        labels = torch.from_numpy(self.samples.labels[chosen])
-        return pixels.to(self.device), labels.to(self.device)
-
-    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for rows in torch.arange(len(self.samples.ids)).split(size):
-            yield self.of(rows)
-
-    def shuffled(self, size: int, order: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        batches = list(torch.randperm(len(self.samples.ids), generator=order).split(size))
-        if len(batches) > 1 and len(batches[-1]) == 1:  # batch normalisation cannot learn from one
-            batches[-2:] = [torch.cat(batches[-2:])]
-        for rows in batches:
-            yield self.of(rows)
+class _Run:
+    learning: Learner
+    fitting: Batches
+    checking: Batches
+    settings: TrainingSettings
 
 
 def fit(
@@ -63,6 +41,7 @@ def fit(
     model: Path,
     *,
     report: Report | None = None,
+    unfinished: Path | None = None,
 ) -> TrainedWeights:
     """Train the network of ``model`` and record how it went.
 
@@ -71,15 +50,18 @@ def fit(
 
     Args:
         train: What the weights are fitted to.
-        validation: What the history is measured on; it decides nothing.
+        validation: What the history is measured on; it decides nothing but when to stop, where
+            ``patience`` is set.
         spec: How pixels are normalised.
         settings: Hyper-parameters, seed, threads, device.
         model: The network's source; its contract is that of :func:`network.build`.
         report: Told after each epoch: a text, and the share that is done.
+        unfinished: Folder where the run is kept after each epoch and gone on with if it was cut
+            off; the weights are those of a run without the cut. Removed at the end.
 
     Raises:
         InputRefused: ``MODEL_MISSING``, ``MODEL_CODE``, ``MODEL_CONTRACT``; ``SPLIT_EMPTY``.
-        EnvironmentFault: ``ENV_DEVICE``.
+        EnvironmentFault: ``ENV_DEVICE``, ``ENV_MEMORY``.
     """
     for name, samples in (("train", train), ("validation", validation)):
         if not samples.ids:
@@ -88,108 +70,147 @@ def fit(
             )
     source = read_model(model)
     with deterministic(settings.seed, settings.threads, settings.device):
-        network = make(source, spec, len(train.classes)).to(settings.device)
-        before = state_of(network, source.name)
-        fitting = _Batches(train, spec, settings.device)
-        checking = _Batches(validation, spec, settings.device)
-        with user_code(source.name):
-            initial_loss, _ = _measure(network, fitting)
-        epochs, history = _epochs(network, fitting, checking, settings), list[Epoch]()
-        while epoch := _next(epochs, source.name):
-            history.append(epoch)
-            if report:
-                report(_text(epoch, settings), epoch.epoch / settings.epochs)
-        return _record(network, before, source, settings, initial_loss, tuple(history))
+        learning = learner(source, spec, len(train.classes), settings)
+        before = state_of(learning.network, source.name)
+        run = _Run(
+            learning,
+            Batches(train, spec, settings.device),
+            Batches(validation, spec, settings.device),
+            settings,
+        )
+        identity = _identity(run, before, source)
+        standings, told = _epochs(run, source.name, unfinished, identity), _Clock(settings, report)
+        standing = Standing(math.nan, (), {})
+        while following := _next(standings, source.name):
+            standing = following
+            told.epoch(standing.history)
+        if standing.best:
+            learning.network.load_state_dict(standing.best)
+        made = _record(run, before, source, standing)
+    if unfinished:
+        forget(unfinished)
+    return made
 
 
-def _next(epochs: Iterator[Epoch], name: str) -> Epoch | None:
-    with user_code(name):
-        return next(epochs, None)
+def _identity(run: _Run, before: Mapping[str, Tensor], source: UserModel) -> str:
+    """What decides every step: samples, settings, source, initial weights, machine."""
+    sides = [run.fitting.samples, run.checking.samples]
+    data = [[digest_bytes(s.pixels.tobytes()), digest_bytes(s.labels.tobytes())] for s in sides]
+    settings = run.settings
+    words = [run.fitting.spec.model_dump(mode="json"), settings.model_dump(mode="json")]
+    code = [digest_bytes(source.source), weights_digest(before)]
+    return digest_json([data, words, code, environment(settings.threads, settings.device)])
 
 
-def _text(epoch: Epoch, settings: TrainingSettings) -> str:
-    numbers = f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.validation_accuracy:.4f}"
-    return f"epoch {epoch.epoch} of {settings.epochs}: {numbers}"
+class _Clock:
+    """Tells how far a run is and how long the rest will take at its pace so far."""
 
+    def __init__(self, settings: TrainingSettings, report: Report | None) -> None:
+        self.epochs, self.report = settings.epochs, report
+        self.begun, self.first = time.monotonic(), 0
 
-def _epochs(
-    network: nn.Module, fitting: _Batches, checking: _Batches, settings: TrainingSettings
-) -> Iterator[Epoch]:
-    optimizer = _optimizer(network, settings)
-    order = torch.Generator().manual_seed(settings.seed)
-    for number in range(1, settings.epochs + 1):
-        train_loss = _pass(network, fitting.shuffled(settings.batch_size, order), optimizer)
-        loss, accuracy = _measure(network, checking)
-        yield Epoch(number, train_loss, loss, accuracy)
-        if not math.isfinite(train_loss):
+    def epoch(self, history: tuple[Epoch, ...]) -> None:
+        if not self.report or not history:
             return
+        self.first = self.first or len(history)
+        last, done = history[-1], len(history) - self.first + 1
+        left = (time.monotonic() - self.begun) / done * (self.epochs - last.epoch)
+        numbers = f"loss {last.train_loss:.4f}, validation accuracy {last.validation_accuracy:.4f}"
+        text = f"epoch {last.epoch} of {self.epochs}: {numbers}, {left:.0f} s left"
+        self.report(text, last.epoch / self.epochs)
 
 
-def _pass(
-    network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], optimizer: torch.optim.Optimizer
-) -> float:
-    """One epoch; the mean loss a sample, or the first that is not finite."""
-    network.train()
-    total, seen = 0.0, 0
-    for pixels, labels in batches:
-        optimizer.zero_grad()
-        loss = cross_entropy(network(pixels), labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            return value
-        loss.backward()
-        optimizer.step()
-        total, seen = total + value * len(labels), seen + len(labels)
-    return total / seen
+def _next(standings: Iterator[Standing], name: str) -> Standing | None:
+    with user_code(name):
+        return next(standings, None)
 
 
-def _measure(network: nn.Module, batches: _Batches) -> tuple[float, float]:
-    """Mean loss and share of right answers, nothing changed."""
-    network.eval()
-    total, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for pixels, labels in batches.in_order(MEASURE_BATCH):
-            logits = network(pixels)
-            total += cross_entropy(logits, labels, reduction="sum").item()
-            right += int((logits.argmax(dim=1) == labels).sum())
-            seen += len(labels)
-    return total / seen, right / seen
+def _epochs(run: _Run, name: str, unfinished: Path | None, identity: str) -> Iterator[Standing]:
+    order = torch.Generator().manual_seed(run.settings.seed)
+    found = resume(unfinished, identity, run.learning, order) if unfinished else None
+    standing = found or Standing(measure(run.learning, run.fitting)[0], (), {})
+    yield standing
+    while not _ended(standing.history, run.settings):
+        batches = run.fitting.shuffled(run.settings.batch_size, order)
+        train_loss = one_pass(run.learning, batches)
+        loss, accuracy = measure(run.learning, run.checking)
+        epoch = Epoch(len(standing.history) + 1, train_loss, loss, accuracy)
+        history = (*standing.history, epoch)
+        best = standing.best
+        if run.settings.patience and best_epoch(history) == epoch.epoch:
+            best = state_of(run.learning.network, name)
+        standing = Standing(standing.initial_loss, history, best)
+        if unfinished:
+            keep(unfinished, identity, run.learning, order, standing)
+        yield standing
 
 
-def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    trained = [p for p in network.parameters() if p.requires_grad]
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(trained, lr=rate, momentum=settings.momentum, weight_decay=decay)
-    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
-    return kind(trained, lr=rate, weight_decay=decay)
+def best_epoch(history: Sequence[Epoch]) -> int:
+    """Number of the first epoch with the lowest validation loss; 0 without any."""
+    return min(history, key=lambda e: (not e.validation_loss >= 0, e.validation_loss)).epoch
+
+
+def _ended(history: tuple[Epoch, ...], settings: TrainingSettings) -> bool:
+    if not history:
+        return False
+    waited = len(history) - best_epoch(history)
+    stopped = bool(settings.patience) and waited >= settings.patience
+    return len(history) >= settings.epochs or stopped or not math.isfinite(history[-1].train_loss)
 
 
 def _record(
-    network: nn.Module,
-    before: dict[str, Tensor],
-    source: UserModel,
-    settings: TrainingSettings,
-    initial_loss: float,
-    history: tuple[Epoch, ...],
+    run: _Run, before: dict[str, Tensor], source: UserModel, standing: Standing
 ) -> TrainedWeights:
-    state = state_of(network, source.name)
-    parameters = dict(network.named_parameters())
+    learning, settings, history = run.learning, run.settings, standing.history
+    state = state_of(learning.network, source.name)
+    parameters = dict(learning.network.named_parameters())
     curve: dict[str, Sequence[float]] = {
         "train": [epoch.train_loss for epoch in history],
         "validation": [epoch.validation_loss for epoch in history],
     }
+    fitted, checked = run.fitting.samples, run.checking.samples
     return TrainedWeights(
         files={MODEL: source.source, WEIGHTS: weights_bytes(state), "loss.svg": lines(curve)},
         weights_digest=weights_digest(state),
         parameters=sum(p.numel() for p in parameters.values() if p.requires_grad),
-        initial_loss=initial_loss,
+        initial_loss=standing.initial_loss,
         history=history,
+        kept_epoch=best_epoch(history) if standing.best else len(history),
         moved={name: _moved(before[name], state[name]) for name in parameters},
         frozen=tuple(n for n in parameters if n.startswith(source.frozen)),
+        not_finite=tuple(n for n, t in state.items() if not bool(torch.isfinite(t).all())),
+        samples={"train": len(fitted.ids), "validation": len(checked.ids)},
+        shared=_shared(fitted, checked),
+        majority=_majority(checked),
+        metrics=_metrics(run, source),
         settings=settings.model_dump(mode="json"),
         environment=environment(settings.threads, settings.device),
     )
+
+
+def _metrics(run: _Run, source: UserModel) -> dict[str, float]:
+    if not source.metrics:
+        return {}
+    with user_code(source.name):
+        logits = answers(run.learning.network, run.checking)
+        labels = torch.from_numpy(run.checking.samples.labels)
+        return {name: float(metric(logits, labels)) for name, metric in source.metrics.items()}
+
+
+def _shared(one: LabelledSamples, other: LabelledSamples) -> tuple[str, ...]:
+    """Ids of samples in ``other`` that are in ``one`` as well, by name or by what is seen."""
+    seen = {picture.tobytes() for picture in one.pixels}
+    known = set(one.ids)
+    return tuple(
+        name
+        for name, picture in zip(other.ids, other.pixels, strict=True)
+        if name in known or picture.tobytes() in seen
+    )
+
+
+def _majority(samples: LabelledSamples) -> float:
+    """Share of the most frequent label."""
+    return float(torch.from_numpy(samples.labels).bincount().max()) / len(samples.ids)
 
 
 def _moved(before: Tensor, after: Tensor) -> float:

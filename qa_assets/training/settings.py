@@ -24,6 +24,8 @@ class TrainingSettings(Frozen):
     """Pull of every weight towards zero."""
     momentum: Share = 0.0
     """Share of the last step that is kept; for ``sgd`` only."""
+    patience: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 0
+    """Stop after so many epochs without a lower validation loss and keep the best; 0: never."""
     seed: Seed = 0
     """Start of the random numbers: initial weights, order of the samples, dropout."""
     threads: Annotated[int, Field(ge=1, le=1024, strict=True)] = 1

@@ -2,17 +2,25 @@
 
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from qa_assets.core.digests import digest_bytes
-from qa_assets.core.errors import InputRefused
+from qa_assets.core.errors import EnvironmentFault, InputRefused
 
 CONTRACT = "It defines network(spec, classes) and returns an nn.Module that answers logits."
+HOOKS: Mapping[str, str] = {
+    "loss": "loss(logits, labels) -> mean loss, instead of cross entropy",
+    "optimizer": "optimizer(network, settings) -> torch optimizer, instead of training.optimizer",
+    "step": "step(network, optimizer, loss, pixels, labels) -> loss: one step, with its gradients",
+    "augment": "augment(pixels) -> pixels: while training only",
+}
+"""What a model.py may bring beside the network; the training probe tests each of them."""
+_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +32,17 @@ class UserModel:
         source: Its bytes, as they were run.
         network: Its function ``network(spec, classes)``.
         frozen: Its optional ``FROZEN``: beginnings of the names of parameters not to be trained.
+        hooks: Its optional functions by name, see :data:`HOOKS`.
+        metrics: Its optional ``METRICS``: functions ``(logits, labels) -> float`` by name, the
+            more the better.
     """
 
     name: str
     source: bytes
     network: Callable[..., object]
     frozen: tuple[str, ...] = ()
+    hooks: Mapping[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
+    metrics: Mapping[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
 
 
 def read_model(path: Path) -> UserModel:
@@ -60,7 +73,22 @@ def load_model(source: bytes, name: str) -> UserModel:
         raise InputRefused.of(
             "MODEL_CONTRACT", name, "FROZEN is no list of texts.", 'For example FROZEN = ("stem.",)'
         )
-    return UserModel(name, source, network, tuple(frozen))
+    metrics: Any = getattr(module, "METRICS", {})
+    if not isinstance(metrics, dict) or not all(callable(m) for m in metrics.values()):
+        raise InputRefused.of(
+            "MODEL_CONTRACT", name, "METRICS is no dict of functions.", 'METRICS = {"top2": top2}'
+        )
+    return UserModel(name, source, network, tuple(frozen), _hooks(module, name), dict(metrics))
+
+
+def _hooks(module: ModuleType, name: str) -> dict[str, Callable[..., Any]]:
+    """The optional functions; one that is imported, such as torch's ``loss``, counts as well."""
+    found = {hook: getattr(module, hook) for hook in HOOKS if hasattr(module, hook)}
+    for hook, value in found.items():
+        if not callable(value):
+            message = f"{hook} is no function."
+            raise InputRefused.of("MODEL_CONTRACT", name, message, f"Right is {HOOKS[hook]}.")
+    return found
 
 
 @contextmanager
@@ -69,12 +97,17 @@ def user_code(name: str) -> Generator[None]:
 
     Raises:
         InputRefused: ``MODEL_CODE`` with the line in that file, where one is known.
+        EnvironmentFault: ``ENV_MEMORY``.
     """
     try:
         yield
-    except InputRefused:
+    except (InputRefused, EnvironmentFault):
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, MemoryError) or any(m in str(error) for m in _MEMORY):
+            message = f"ran out of memory: {str(error)[:200]}"
+            remedy = "A smaller training.batch_size takes less."
+            raise EnvironmentFault.of("ENV_MEMORY", name, message, remedy) from error
         line = _line(error, name)
         item = f"{name}:{line}" if line else name
         reason = error.msg if isinstance(error, SyntaxError) else str(error)

@@ -1,0 +1,121 @@
+"""From the numbers of a probe to the part that is broken: a stable cause, and where it sits."""
+
+import math
+
+from qa_assets.core.records_probe import TrainingProbe
+
+Finding = tuple[str, dict[str, str]]
+DECLARED = ("declared", "other")
+"""What can not be held against an input: it is as declared, or nothing known explains it."""
+FLOOR, PULL, DIFFERENCE, LEARNS = 0.4, 0.05, 1e-3, 0.1
+"""Least loss of sure right answers, as a share of that of guessing, where a softmax lies between
+(0.45 for two classes, more for more; label smoothing by 0.1 leaves 0.29); gradient that is left
+on sure wrong answers; difference of answers; fall of the loss."""
+_INPUT = {
+    "not normalised": "preprocessing.normalisation_missing",
+    "normalised twice": "preprocessing.normalisation_doubled",
+    "transposed": "preprocessing.images_transposed",
+    "channels swapped": "preprocessing.channels_swapped",
+    "inverted": "preprocessing.images_inverted",
+}
+
+
+def broken_part(probe: TrainingProbe) -> Finding | None:
+    """The first part, in the order of the data's way, that is broken for sure."""
+    if probe.not_finite:
+        return "training.weights_not_finite", {"layer": ", ".join(probe.not_finite)}
+    if fault := input_fault(probe) or loss_fault(probe):
+        return fault
+    if probe.probabilities:
+        return "training.double_softmax", {"layer": "output"}
+    if fault := answer_fault(probe) or gradient_fault(probe):
+        return fault
+    if probe.gradient_error > DIFFERENCE:
+        return "training.gradient_wrong", {"layer": "one with a hand-written backward"}
+    if probe.memory > DIFFERENCE:
+        return "training.gradients_accumulate", {}
+    return None
+
+
+def input_fault(
+    probe: TrainingProbe, max_mean: float = 3.0, min_std: float = 0.03, max_std: float = 4.0
+) -> Finding | None:
+    """Mix-ups between the declared preprocessing and what the first layer sees."""
+    for where, found in (("decoder", probe.decoded_is), ("first layer", probe.input_is)):
+        if found not in DECLARED:
+            cause = _INPUT.get(found, "preprocessing.images_turned")
+            return cause, {"stage": where, "found": found}
+    if abs(probe.input_mean) > max_mean or probe.input_std > max_std:
+        return "preprocessing.normalisation_missing", {"stage": "input settings"}
+    if probe.input_std < min_std:
+        return "preprocessing.normalisation_doubled", {"stage": "input settings"}
+    return None
+
+
+def loss_fault(probe: TrainingProbe, max_error: float = 1e-3) -> Finding | None:
+    """What a loss does wrong on made-up logits."""
+    loss = probe.loss
+    if not loss.finite:
+        return "training.loss_not_finite", {"property": "not finite for logits up to 1e4"}
+    if not loss.right_lowest and loss.shift:
+        said = f"the lowest loss is for the class {loss.shift} after the label"
+        return "training.loss_labels_shifted", {"property": said}
+    if not loss.right_lowest:
+        return "training.loss_rewards_wrong", {"property": "a wrong answer has the lowest loss"}
+    if loss.floor < -max_error:
+        said = "negative for right answers: a logarithm is missing"
+        return "training.loss_on_probabilities", {"property": said}
+    if loss.guess > 0 and loss.floor / loss.guess > FLOOR and loss.pull < PULL:
+        said = "flat for sure answers: a softmax lies between the logits and the loss"
+        return "training.loss_on_probabilities", {"property": said}
+    if loss.gradient_error > max_error:
+        return "training.loss_gradient_wrong", {"property": "its gradient is not its slope"}
+    if loss.order_error > max_error:
+        return "training.loss_order", {"property": "it depends on the order of the batch"}
+    return None
+
+
+def answer_fault(probe: TrainingProbe, max_difference: float = DIFFERENCE) -> Finding | None:
+    """What makes answers in evaluation mode random, or dependent on their neighbours."""
+    if not probe.random.difference <= max_difference:
+        place = probe.random
+        cause = "model.augmentation_in_eval" if place.layer == "input" else "model.dropout_in_eval"
+        return cause, {"layer": place.layer}
+    if not probe.neighbours.difference <= max_difference:
+        place = probe.neighbours
+        named = not place.kind or "Norm" in place.kind
+        cause = "model.batch_norm_in_eval" if named else "model.batch_dependent_in_eval"
+        return cause, {"layer": place.layer}
+    return None
+
+
+def gradient_fault(probe: TrainingProbe) -> Finding | None:
+    """Why tensors that should learn cannot, or ones that should stay do not."""
+    still = [n for n, g in probe.gradients.items() if not g > 0 or math.isnan(g)]
+    for cause, names in (
+        ("training.layer_frozen", probe.undeclared),
+        ("training.layer_not_optimised", probe.unoptimised),
+        ("training.frozen_layer_moved", probe.loose),
+        ("training.zero_init", [n for n in probe.constant if n in still]),
+        ("training.layer_unreached", still),
+    ):
+        if names:
+            return cause, {"layer": ", ".join(names)}
+    return None
+
+
+def rate_fault(probe: TrainingProbe, min_share: float = LEARNS) -> Finding | None:
+    """Whether a much larger or smaller learning rate would learn where the set one does not."""
+    best = max(probe.rates, key=lambda r: r.fall)
+    own = next(r for r in probe.rates if r.factor == 1.0)
+    if not best.fall > 0 or own.fall >= min_share * best.fall:
+        return None
+    cause = "training.learning_rate_low" if best.factor > 1 else "training.learning_rate_high"
+    return cause, {"better": f"{best.factor:g} times the set one"}
+
+
+def label_fault(probe: TrainingProbe) -> Finding:
+    """Why held-out samples are not known though every part works."""
+    if fault := rate_fault(probe):
+        return fault
+    return "data.labels_shuffled", {"split": "train and validation do not agree"}
