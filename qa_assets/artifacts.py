@@ -45,8 +45,8 @@ class Artifact:
     Attributes:
         name: Its name below the pipeline, such as ``edge_benchmark/ort_cpu``.
         make: The call that makes it: takes the records it reads by parameter name (all of them as
-            ``records``, by artifact name, where it asks for that), and a ``scratch`` folder where
-            it asks for one.
+            ``records``, by artifact name, where it asks for that), a ``scratch`` folder where it
+            asks for one, and an ``unfinished`` folder that stays where the work is cut off.
         record: The kind of record that is made.
         reads: Kind of record by the name of each artifact it reads.
         rooms: Rooms whose code the result depends on.
@@ -123,7 +123,8 @@ def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> 
         return Made(known[1], known[0], reused=True, seconds=time.perf_counter() - begun)
     loaded = {name: kind.load(store.get(inputs[name])) for name, kind in artifact.reads.items()}
     with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=store.scratch()) as scratch:
-        digest = store.put(_call(artifact, loaded, Path(scratch)).content())
+        unfinished = store.root / "unfinished" / key
+        digest = store.put(_call(artifact, loaded, Path(scratch), unfinished).content())
     store.point(f"keys/{key}", digest)
     record = artifact.record.load(store.get(digest))
     return Made(record, digest, reused=False, seconds=time.perf_counter() - begun)
@@ -156,13 +157,17 @@ def stale(artifacts: Sequence[Artifact], store: LocalStore) -> Iterator[str]:
             digests[artifact.name] = known[0]
 
 
-def _call(artifact: Artifact, loaded: Mapping[str, Record], scratch: Path) -> Record:
+def _call(
+    artifact: Artifact, loaded: Mapping[str, Record], scratch: Path, unfinished: Path
+) -> Record:
     wanted = inspect.signature(artifact.make).parameters
     given: dict[str, Any] = {name: loaded[name] for name in wanted if name in loaded}
     if "records" in wanted:
         given["records"] = loaded
     if "scratch" in wanted:
         given["scratch"] = scratch
+    if "unfinished" in wanted:
+        given["unfinished"] = unfinished
     return artifact.make(**given)
 
 
@@ -199,7 +204,8 @@ class Collector:
 
         def declare(make: Callable[..., Record]) -> Callable[..., Record]:
             hints = get_type_hints(make)
-            names = [n for n in hints if n not in ("return", "records", "scratch")]
+            given = ("return", "records", "scratch", "unfinished")
+            names = [n for n in hints if n not in given]
             artifact = Artifact(
                 name=name or make.__name__,
                 make=make,

@@ -25,6 +25,7 @@ from qa_assets.core.records import (
     Release,
     TrainedWeights,
 )
+from qa_assets.core.records_probe import TrainingProbe
 from qa_assets.core.verdict import Verdict
 from qa_assets.gates import Posted, posted_checks
 
@@ -95,8 +96,26 @@ def _model(graph: Collector, pipeline: Pipeline) -> None:
     hyper = (config.training, spec, network_file.read_text(encoding="utf-8"))
 
     @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
-    def trained_weights(
+    def training_probe(
         dataset_snapshot: DatasetSnapshot, dataset_splits: DatasetSplits
+    ) -> TrainingProbe:
+        """Short runs of the parts of the training, whose outcome is known when they are sound."""
+        from qa_assets.preprocessing.samples import load_split, read_payloads
+        from qa_assets.training.probe import probe
+
+        train = load_split(dataset_snapshot, dataset_splits, "train", spec)
+        validation = load_split(dataset_snapshot, dataset_splits, "validation", spec)
+        few = dict(
+            read_payloads(dataset_snapshot, frozenset(train.ids[:: len(train.ids) // 64 + 1]))
+        )
+        return probe(train, validation, few, spec, config.training, network_file)
+
+    @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
+    def trained_weights(
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+        training_probe: TrainingProbe,
+        unfinished: Path,
     ) -> TrainedWeights:
         """Weights, the history of the run that made them, and its exact settings."""
         from qa_assets.preprocessing.samples import load_split
@@ -104,7 +123,10 @@ def _model(graph: Collector, pipeline: Pipeline) -> None:
 
         train = load_split(dataset_snapshot, dataset_splits, "train", spec)
         validation = load_split(dataset_snapshot, dataset_splits, "validation", spec)
-        return fit(train, validation, spec, config.training, network_file, report=progress.report)
+        return fit(
+            train, validation, spec, config.training, network_file,
+            report=progress.report, unfinished=unfinished,
+        )  # fmt: skip
 
     @graph.asset("training", "evaluation", "preprocessing", kinds={"pytorch"}, settings=spec)
     def predictions(

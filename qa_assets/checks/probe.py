@@ -21,6 +21,7 @@ from qa_assets.core.config import Positive, Share
 from qa_assets.core.records_probe import TrainingProbe
 from qa_assets.core.verdict import Evidence, Verdict, at_least, at_most, cannot_tell, none_of
 
+
 @check
 def starts_like_guessing(
     training_probe: TrainingProbe, *, max_deviation: Positive = 0.5

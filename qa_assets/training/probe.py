@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +108,7 @@ def probe(
     return TrainingProbe(decoded_is=decoded, samples=len(few.ids), **_rounded(found))
 
 
-def _measure(bench: Bench, epochs: int, steps: int) -> dict[str, object]:
+def _measure(bench: Bench, epochs: int, steps: int) -> dict[str, Any]:
     pixels, labels = bench.batches().of(_rows(bench, bench.settings.batch_size))
     reach = probe_steps.reach(bench)
     rates = probe_steps.rates(bench, pixels, labels)
@@ -203,10 +204,10 @@ def _few(samples: LabelledSamples, most: int) -> LabelledSamples:
     )
 
 
-def _rounded(found: Mapping[str, object]) -> dict[str, "object"]:
+def _rounded(found: Mapping[str, Any]) -> dict[str, Any]:
     from dataclasses import fields, is_dataclass, replace
 
-    def round_(value: object) -> object:
+    def round_(value: Any) -> Any:
         if isinstance(value, float):
             return float(f"{value:.{DIGITS}g}")
         if isinstance(value, tuple):

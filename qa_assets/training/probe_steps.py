@@ -113,7 +113,9 @@ def gradient_error(bench: "Bench", *, tries: int = 3, step: float = 1e-7) -> flo
     found: list[float] = []
     for rows in torch.arange(4 * tries).remainder(len(labels)).split(4):
         try:
-            slope, given = _slopes(network, loss, (pixels[rows].double(), labels[rows]), drawn, step)
+            slope, given = _slopes(
+                network, loss, (pixels[rows].double(), labels[rows]), drawn, step
+            )
         except RuntimeError:  # single precision is written into it
             return math.nan
         found.append(abs(slope - given) / max(abs(slope), abs(given), 1e-6))
@@ -127,8 +129,9 @@ def _slopes(
     pixels, labels = batch
     trained = [p for p in network.parameters() if p.requires_grad]
     way = [torch.randn(p.shape, generator=drawn, dtype=torch.float64) for p in trained]
-    slopes = torch.autograd.grad(loss(network(pixels), labels), trained, allow_unused=True)
-    given = sum(float((g * w).sum()) for g, w in zip(slopes, way, strict=True) if g is not None)
+    value = loss(network(pixels), labels)
+    slopes = torch.autograd.grad(value, trained, allow_unused=True, materialize_grads=True)
+    given = sum(float((g * w).sum()) for g, w in zip(slopes, way, strict=True))
     ends: list[float] = []
     with torch.no_grad():
         for steps in (1, -2, 1):  # ahead, behind, and back to where it was

@@ -6,9 +6,18 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 
-from qa_assets.checks.training import initial_loss_sane, loss_falls, loss_finite, weights_moved
+from qa_assets.checks.training import (
+    epochs_completed,
+    initial_loss_sane,
+    learns_beyond_chance,
+    loss_falls,
+    loss_finite,
+    validation_unseen,
+    weights_moved,
+)
 from qa_assets.core.records import DatasetSnapshot, TrainedWeights
 from qa_assets.training.fit import fit
 from qa_assets.training.settings import TrainingSettings
@@ -107,3 +116,57 @@ def test_a_start_that_is_no_number_cannot_be_judged() -> None:
     assert initial_loss_sane(lost, SNAPSHOT).outcome == "cannot tell"
     one = replace(SNAPSHOT, classes=("a",))
     assert initial_loss_sane(trained(), one).outcome == "cannot tell"
+
+
+def test_validation_that_was_trained_on_is_named() -> None:
+    """By id, and by pixels where the ids differ."""
+    train = digits(0, 200)
+    renamed = replace(train, ids=tuple(f"{i:064x}" for i in range(200)))
+    used = TrainingSettings(epochs=1)
+    with TemporaryDirectory() as folder:
+        model = written(Path(folder), LINEAR)
+        for validation in (train, renamed):
+            verdict = validation_unseen(fit(train, validation, SPEC, used, model))
+            assert verdict.cause == "training.validation_is_training"
+        some = validation_unseen(fit(train, digits(190, 260), SPEC, used, model))
+    assert (some.outcome, some.cause) == ("fail", "training.validation_leak")
+    assert set(some.samples) <= set(train.ids)
+    assert validation_unseen(trained()).passed
+    assert validation_unseen(replace(trained(), samples={})).outcome == "cannot tell"
+
+
+def test_missing_epochs_are_named() -> None:
+    cut = replace(trained(epochs=15), history=trained(epochs=15).history[:1])
+    assert epochs_completed(trained()).passed
+    verdict = epochs_completed(cut)
+    assert (verdict.outcome, verdict.cause) == ("fail", "training.epochs_missing")
+    assert epochs_completed(trained(epochs=1), min_epochs=15).cause == "training.epochs_missing"
+
+
+def test_early_stopping_is_judged_by_its_rule() -> None:
+    early = trained(epochs=60, patience=2, learning_rate=0.05)
+    assert len(early.history) < 60
+    assert epochs_completed(early).passed
+    too_early = replace(early, history=early.history[:-1])
+    assert epochs_completed(too_early).cause == "training.epochs_missing"
+    other = replace(early, kept_epoch=early.kept_epoch + 1)
+    assert epochs_completed(other).cause == "training.best_epoch_not_kept"
+
+
+def test_shuffled_labels_are_named_after_the_training() -> None:
+    order = np.random.default_rng(0).permutation(300)
+    train = replace(digits(0, 300), labels=digits(0, 300).labels[order])
+    used = TrainingSettings(epochs=60, batch_size=16)
+    with TemporaryDirectory() as folder:
+        model = written(Path(folder), TWO_LAYERS)
+        shuffled = fit(train, digits(1200, 1300), SPEC, used, model)
+    verdict = learns_beyond_chance(shuffled)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.labels_shuffled")
+    assert learns_beyond_chance(trained()).passed
+
+
+def test_a_nan_in_a_buffer_is_named() -> None:
+    verdict = loss_finite(replace(trained(), not_finite=("norm.running_mean",)))
+    assert (verdict.cause, verdict.where) == (
+        "training.weights_not_finite", {"layer": "norm.running_mean"},
+    )  # fmt: skip
