@@ -9,6 +9,7 @@ from qa_assets.artifacts import Artifact, Made, obtain
 from qa_assets.core import progress
 from qa_assets.core.errors import QaError, os_errors_named
 from qa_assets.core.store import short
+from qa_assets.dead_runs import claim
 from qa_assets.gates import shown
 from qa_assets.resources import ANYTHING, ArtifactStoreResource, Stored, asset_key
 
@@ -40,6 +41,7 @@ def _build(prefix: str, artifact: Artifact, owners: Sequence[str]) -> dg.AssetsD
     )
     def make(context: dg.AssetExecutionContext, **found: Stored) -> dg.Output[Stored]:
         resource: ArtifactStoreResource = context.resources.store
+        claim(context.instance, context.run)
         progress.report(name, 0.0)
         made = _obtain(artifact, list(found.values()), resource)
         how = "answered from the store" if made.reused else f"made in {made.seconds:.1f} s"

@@ -19,6 +19,7 @@ from qa_assets.core.record import Record
 from qa_assets.core.records import DatasetSnapshot
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
+from qa_assets.dead_runs import reap, this_process
 from qa_assets.definitions import shell
 from qa_assets.gates import Posted
 from qa_assets.graph import build_graph
@@ -118,8 +119,10 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
     else:
         job = job.get_subset(asset_selection=keys)
     with chdir(pipeline.root), dagster_instance(pipeline.root) as instance:
+        reap(instance)
         result = job.execute_in_process(
             instance=instance,
+            tags=this_process(),
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
