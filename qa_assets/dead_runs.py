@@ -74,7 +74,8 @@ def _start(process: int) -> str:
     """Clock ticks at which the process started; its number alone may be used again."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-        return fields.rpartition(")")[2].split()[19]
+        state, *rest = fields.rpartition(")")[2].split()
+        return "gone" if state in "ZX" else rest[18]
     except OSError:
         return _asked(process)
 

@@ -75,3 +75,20 @@ def test_the_sensor_says_what_it_did(instance: dg.DagsterInstance) -> None:
     assert isinstance(second, dg.SkipReason)
     assert "Failed" in str(first.skip_message)
     assert "alive" in str(second.skip_message)
+
+
+def test_a_process_that_only_waits_for_its_parent_is_gone(instance: dg.DagsterInstance) -> None:
+    waits = f"{DIES}; import sys; sys.stdout.flush(); sys.stdin.read()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    lost = started(instance, child.stdout.readline().strip())
+    assert reap(instance) == []
+    child.stdin.close()
+    child.stdout.read()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert reap(instance) == [lost]
+    child.wait()
+    child.stdout.close()
