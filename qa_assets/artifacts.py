@@ -20,7 +20,8 @@ from pydantic import BaseModel
 from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.leftovers import scratch_prefix
-from qa_assets.core.record import Record
+from qa_assets.core.record import Earlier, Record
+from qa_assets.core.series import Series
 from qa_assets.core.store import LocalStore
 
 PACKAGE = Path(__file__).parent
@@ -46,7 +47,8 @@ class Artifact:
         name: Its name below the pipeline, such as ``edge_benchmark/ort_cpu``.
         make: The call that makes it: takes the records it reads by parameter name (all of them as
             ``records``, by artifact name, where it asks for that), a ``scratch`` folder where it
-            asks for one, and an ``unfinished`` folder that stays where the work is cut off.
+            asks for one, an ``unfinished`` folder that stays where the work is cut off, and
+            ``earlier`` records of itself where it asks for them.
         record: The kind of record that is made.
         reads: Kind of record by the name of each artifact it reads.
         rooms: Rooms whose code the result depends on.
@@ -72,6 +74,12 @@ class Artifact:
     def code(self) -> str:
         """Identity of the code that makes it."""
         return code_version(self.rooms)
+
+    @property
+    def series(self) -> str:
+        """Name of the sequence of records that the same code made with the same settings."""
+        identity = {"asset": self.name, "code": self.code, "settings": self.settings}
+        return f"series/{digest_json(identity)}"
 
     def key(self, inputs: Mapping[str, str]) -> str:
         """The artifact's identity before it is made; ``inputs`` are digests by artifact name."""
@@ -122,11 +130,18 @@ def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> 
     if known is not None:
         return Made(known[1], known[0], reused=True, seconds=time.perf_counter() - begun)
     loaded = {name: kind.load(store.get(inputs[name])) for name, kind in artifact.reads.items()}
+    series = Series(store, artifact.series, artifact.record)
     with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=store.scratch()) as scratch:
-        unfinished = store.root / "unfinished" / key
-        digest = store.put(_call(artifact, loaded, Path(scratch), unfinished).content())
+        offered = {
+            "scratch": Path(scratch),
+            "unfinished": store.root / "unfinished" / key,
+            "earlier": series.earlier,
+        }
+        digest = store.put(_call(artifact, loaded, offered).content())
     store.point(f"keys/{key}", digest)
     record = artifact.record.load(store.get(digest))
+    if "earlier" in inspect.signature(artifact.make).parameters:
+        series.remember(record, digest)
     return Made(record, digest, reused=False, seconds=time.perf_counter() - begun)
 
 
@@ -158,16 +173,12 @@ def stale(artifacts: Sequence[Artifact], store: LocalStore) -> Iterator[str]:
 
 
 def _call(
-    artifact: Artifact, loaded: Mapping[str, Record], scratch: Path, unfinished: Path
+    artifact: Artifact, loaded: Mapping[str, Record], offered: Mapping[str, object]
 ) -> Record:
     wanted = inspect.signature(artifact.make).parameters
-    given: dict[str, Any] = {name: loaded[name] for name in wanted if name in loaded}
+    given: dict[str, Any] = {n: v for n, v in {**loaded, **offered}.items() if n in wanted}
     if "records" in wanted:
         given["records"] = loaded
-    if "scratch" in wanted:
-        given["scratch"] = scratch
-    if "unfinished" in wanted:
-        given["unfinished"] = unfinished
     return artifact.make(**given)
 
 
@@ -204,7 +215,7 @@ class Collector:
 
         def declare(make: Callable[..., Record]) -> Callable[..., Record]:
             hints = get_type_hints(make)
-            given = ("return", "records", "scratch", "unfinished")
+            given = ("return", "records", "scratch", "unfinished", "earlier")
             names = [n for n in hints if n not in given]
             artifact = Artifact(
                 name=name or make.__name__,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from qa_assets import data_commands
 from qa_assets.core.errors import Problem, QaError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, help="Datasets and their versions.")
 app.add_typer(data, name="data")
+app.command()(data_commands.inspect)
 Name = Annotated[str, typer.Argument(help="Name of the pipeline: a folder under defs/.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from qa_assets.artifacts import Artifact, Collector
 from qa_assets.config import Pipeline
 from qa_assets.core import progress
-from qa_assets.core.record import Record
+from qa_assets.core.record import Earlier, Record
 from qa_assets.core.records import (
     Baselines,
     DatasetSnapshot,
@@ -59,11 +59,11 @@ def _data(graph: Collector, pipeline: Pipeline) -> None:
     @graph.asset(
         "datasets", kinds={"dvc", "parquet"}, settings=named, outside=source, prepare=bring
     )
-    def dataset_snapshot(scratch: Path) -> DatasetSnapshot:
+    def dataset_snapshot(scratch: Path, earlier: Earlier) -> DatasetSnapshot:
         """An immutable copy of one dataset version: samples by content, bad ones set aside."""
         from qa_assets.datasets.snapshot import snapshot
 
-        return snapshot(config.dataset, pipeline.name, root, scratch)
+        return snapshot(config.dataset, pipeline.name, root, scratch, earlier)
 
     @graph.asset("datasets", "preprocessing", kinds={"pandas"}, settings=config.input)
     def dataset_statistics(dataset_snapshot: DatasetSnapshot) -> DatasetStatistics:

@@ -1,7 +1,7 @@
 """What every artifact is: a frozen record, its files, and the words its page shows."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,8 @@ class Markdown(str):
     __slots__ = ()
 
 
+Earlier = Callable[[str], "Record | None"]
+"""An earlier record of the same kind and settings: by its version, the latest for ``""``."""
 _LITERAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|#~!$"} | {c: f"&#{ord(c)};" for c in "<>&"})
 Metadata = Mapping[str, "str | int | float | bool | Markdown"]
 

@@ -12,6 +12,7 @@ from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
 
 Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
+MEASURED = "measures.parquet"
 CONTACT_SHEET = "contact_sheet.png"
 STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
@@ -29,14 +30,35 @@ class Quarantined:
     remedy: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something odd about a sample that is used all the same: what, where, and the rule applied."""
+
+    code: str
+    item: str
+    message: str
+    remedy: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSnapshot(Record):
     """An immutable copy of one dataset version.
 
     Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload),
     label, group, name (where it was found), copies (how often), bytes, format, width, height, mode.
+    ``measures.parquet``: same rows: id, part (the side the source puts it on), noticed (codes), the
+    numbers, hashes and thumbnail of ``qa_assets.datasets.measures``.
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
     ``contact_sheet.png``.
+
+    Attributes:
+        name: What people call the dataset; no part of its version.
+        version: Digest of the ids, labels and groups.
+        samples: Distinct contents.
+        classes: Their labels, sorted.
+        quarantined: What was set aside.
+        remarks: What is odd about samples that are used: the first of each kind.
+        remark_counts: How many there are of each kind.
     """
 
     name: str
@@ -44,9 +66,11 @@ class DatasetSnapshot(Record):
     samples: int
     classes: tuple[str, ...]
     quarantined: tuple[Quarantined, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    remark_counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def metadata(self) -> Metadata:
-        """Counts, what was set aside and why, and some samples to look at."""
+        """Counts, what was set aside and why, what is odd, and some samples to look at."""
         shown = {
             "samples": self.samples,
             "classes": len(self.classes),
@@ -56,6 +80,10 @@ class DatasetSnapshot(Record):
         if self.quarantined:
             rows = [(q.code, q.item, q.message) for q in self.quarantined]
             shown["set aside"] = table(("code", "item", "reason"), rows)  # pyright: ignore[reportArgumentType]
+        if self.remarks:
+            shown["odd but used"] = sum(self.remark_counts.values())
+            rows = [(r.code, self.remark_counts[r.code], r.item, r.message) for r in self.remarks]
+            shown["what is odd"] = table(("code", "times", "item", "rule"), rows)  # pyright: ignore[reportArgumentType]
         if CONTACT_SHEET in self.files:
             shown["contact sheet"] = self.picture(CONTACT_SHEET, "one row a class")  # pyright: ignore[reportArgumentType]
         return shown

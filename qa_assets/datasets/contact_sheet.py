@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qa_assets.core.record import INLINE_PICTURE_BYTES
 from qa_assets.core.records import SAMPLES, DatasetSnapshot
 from qa_assets.core.tables import read_table
+from qa_assets.preprocessing.image import eight_bits, turned
 from qa_assets.preprocessing.samples import read_payloads
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _thumb(payload: bytes) -> "Image":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # broken EXIF is no reason to hide the picture
         with Image.open(io.BytesIO(payload)) as stored:
-            image = ImageOps.exif_transpose(stored).convert("RGB")
+            image = eight_bits(turned(stored), "RGB")
     tiny = max(image.size) < THUMB
     method = Image.Resampling.NEAREST if tiny else Image.Resampling.BOX
     return ImageOps.contain(image, (THUMB, THUMB), method)

@@ -1,18 +1,18 @@
 """Datasets that come with a dependency, written as the folder a user would have."""
 
 import errno
+import os
 import shutil
-import struct
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qa_assets.core.errors import EnvironmentFault, InputRefused
+from qa_assets.core.publish import sync_folder
+from qa_assets.datasets.arrays import png_of
 
 ROWS_PER_BLOCK = 150
 """Rows of scikit-learn's digits are in writer order, so a block of rows is a group of writers."""
@@ -50,25 +50,7 @@ def make(source: str, folder: Path) -> int:
         ) from error
 
 
-def grey_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A grey picture as a PNG whose bytes no compressor and no clock decides.
-
-    Args:
-        pixels: Shape (height, width); less than 64 KiB, the size of one stored block.
-
-    Source: RFC 2083 (PNG), RFC 1951 section 3.2.4 (stored blocks).
-    """
-    height, width = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    block = struct.pack("<BHH", 1, len(rows), len(rows) ^ 0xFFFF) + rows
-    stream = b"\x78\x01" + block + struct.pack(">I", zlib.adler32(rows))
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", stream), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+grey_png = png_of
 
 
 def _sklearn_digits() -> Iterator[tuple[str, bytes]]:
@@ -93,10 +75,16 @@ def _write_tree(files: Iterator[tuple[str, bytes]], folder: Path) -> int:
         for name, body in files:
             place = draft / name
             place.parent.mkdir(exist_ok=True)
-            place.write_bytes(body)
+            with place.open("wb") as stream:
+                stream.write(body)
+                stream.flush()
+                os.fsync(stream.fileno())
             count += 1
+        for made in {p.parent for p in draft.rglob("*")}:
+            sync_folder(made)
         draft.chmod(0o755)
         draft.rename(folder)
+        sync_folder(folder.parent)
     except OSError:
         if not folder.is_dir():  # otherwise another process was faster and wrote the same
             raise

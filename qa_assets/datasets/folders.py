@@ -32,6 +32,15 @@ class FoundFile:
     path: Path
     status: os.stat_result
 
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size in bytes and time of change in nanoseconds."""
+        return self.status.st_size, self.status.st_mtime_ns
+
+    def read(self, max_mib: float) -> bytes | Quarantined:
+        """Its bytes, unless it is too large or no longer a regular file."""
+        return read_file(self, max_mib)
+
 
 def walk(source: Path) -> Iterator[FoundFile | Quarantined]:
     """Every regular file, depth first, sorted by name; links and special files are findings.
@@ -101,11 +110,12 @@ def _open_source(source: Path) -> "list[os.DirEntry[str]]":
 def _children(folder: str | Path) -> "list[os.DirEntry[str]]":
     """Entries of a folder, the first name last."""
     with os.scandir(folder) as entries:
-        wanted = [e for e in entries if not _ignored(e.name)]
+        wanted = [e for e in entries if not ignored(e.name)]
     return sorted(wanted, key=lambda e: os.fsencode(e.name), reverse=True)
 
 
-def _ignored(name: str) -> bool:
+def ignored(name: str) -> bool:
+    """Whether a file or folder of that name is what systems leave behind."""
     return name in IGNORED or (name.startswith(".") and not name.startswith(".."))
 
 

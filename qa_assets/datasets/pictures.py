@@ -4,21 +4,33 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa_assets.datasets import png
 from qa_assets.datasets.settings import SampleLimits
+from qa_assets.preprocessing.image import eight_bits, turned
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 ACCEPTED = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """Formats that are opened; no other parser of the image library ever sees a byte."""
-MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"})
-"""Pixel layouts that become grey or RGB without loss of range; 16 bits and floats do not."""
+MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr"}) | {
+    "I;16",
+    "I;16B",
+}
+"""Pixel layouts that become grey or RGB by a stated rule; 32 bits and floats have no range."""
+ODD = frozenset({"1", "CMYK", "YCbCr", "I;16", "I;16B"})
+"""Layouts that are converted, and said so."""
+ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B"})
+_ORIENTATION, _TURNS = 0x0112, range(1, 9)
+_ICC_SIGNATURE = slice(36, 40)
 _OURS = (png.SIGNATURE, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
 _FOREIGN = (
     b"%!PS",
@@ -41,12 +53,16 @@ class Picture:
         width: In pixels, as stored.
         height: In pixels, as stored.
         mode: Pixel layout, such as ``L`` or ``RGB``.
+        noticed: Codes of what is odd about it although it is used.
+        luma: Its grey values as a viewer shows it, shape (height, width).
     """
 
     format: str
     width: int
     height: int
     mode: str
+    noticed: tuple[str, ...] = ()
+    luma: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +140,44 @@ def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
             "Convert it to 8-bit grey or RGB with a scale that you choose.",
         )
     name = "JPEG" if image.format == "MPO" else str(image.format)
-    return Picture(name, image.width, image.height, stored)
+    noticed = [*_odd_mode(image, stored), *_odd_metadata(image), *_trailing(name, payload)]
+    luma = np.asarray(eight_bits(turned(image), "L"))
+    if luma.min() == luma.max():
+        noticed.append("IMG_BLANK")
+    return Picture(name, image.width, image.height, stored, tuple(noticed), luma)
+
+
+def _odd_mode(image: "Image", stored: str) -> Iterator[str]:
+    if stored in ODD:
+        yield "IMG_MODE"
+    if stored in ALPHA or (stored == "P" and "transparency" in image.info):
+        yield "IMG_ALPHA"
+
+
+def _odd_metadata(image: "Image") -> Iterator[str]:
+    profile = image.info.get("icc_profile")
+    if profile is not None and profile[_ICC_SIGNATURE] != b"acsp":
+        yield "IMG_ICC"
+    if "exif" in image.info:
+        try:
+            turn = image.getexif().get(_ORIENTATION, 1)
+        except (ValueError, OSError, SyntaxError, KeyError, TypeError, struct.error):
+            turn = None
+        if turn not in _TURNS or not _sound_exif(image.info["exif"]):
+            yield "IMG_EXIF"
+
+
+def _sound_exif(block: bytes) -> bool:
+    """Whether it starts as EXIF does, and its first table lies inside it."""
+    tags = block.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<I", b"MM\0*": ">I"}.get(tags[:4])
+    return order is not None and len(tags) > 8 and struct.unpack_from(order, tags, 4)[0] < len(tags)
+
+
+def _trailing(name: str, payload: bytes) -> Iterator[str]:
+    end = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}.get(name)
+    if end and not payload.rstrip(b"\0").endswith(end):
+        yield "IMG_TRAILING"
 
 
 def _undecodable(error: Exception) -> Refusal:

@@ -34,6 +34,12 @@ class SampleLimits(Frozen):
     """Longer side over shorter side."""
     max_depth: Count = 16
     """Folders below the class folder."""
+    max_members: Count = 10_000_000
+    """Members of one archive, files of one manifest."""
+    max_total_mib: Positive = 262_144.0
+    """What an archive or a compressed array may hold unpacked, in MiB."""
+    max_ratio: Annotated[float, Field(ge=1, strict=True)] = 200.0
+    """Unpacked size over packed size, of anything above 1 MiB; real pictures stay far below."""
 
 
 class DatasetSettings(Frozen):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records import Quarantined, Remark
 from qa_assets.core.registry import Registry
 from qa_assets.datasets.settings import SampleLimits
 
@@ -20,12 +20,18 @@ class RawSample:
         label: Its class, as text.
         group: What it must not be separated from; "" where the format does not say.
         payload: Its bytes.
+        part: The side the source itself puts it on (``train``, ``test``); "" where it does not say.
     """
 
     name: str
     label: str
     group: str
     payload: bytes
+    part: str = ""
+
+
+Finding = Quarantined | Remark
+"""What is said about a sample: it was set aside, or it was used although it is odd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,11 @@ class DatasetFormat(Protocol):
     opened.
     """
 
-    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Quarantined]:
+    def fits(self, source: Path) -> bool:
+        """Whether the content of ``source`` is laid out this way; its name decides nothing."""
+        ...
+
+    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every sample and every finding, in an order that only the names decide.
 
         Raises:
@@ -72,6 +82,30 @@ def format_named(name: str) -> DatasetFormat:
             "SET_FORMAT", name, "is no known dataset format.", f"Known: {', '.join(FORMATS)}."
         )
     return FORMATS[name]
+
+
+FALLBACK = "image_folder"
+
+
+def detect(source: Path) -> str:
+    """Name of the format that ``source`` is laid out in, judged by its content.
+
+    Raises:
+        InputRefused: ``SET_MISSING``: there is nothing there.
+    """
+    if not source.exists():
+        raise InputRefused.of(
+            "SET_MISSING", str(source), "does not exist.", "Give a folder, an archive or a file."
+        )
+    fitting = (name for name in FORMATS if name != FALLBACK and FORMATS[name].fits(source))
+    return next(fitting, FALLBACK)
+
+
+def visible(text: str) -> str:
+    """``text`` on one line with everything that does not print spelt as an escape."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
 
 
 def shown(name: str) -> str:

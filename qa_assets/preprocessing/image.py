@@ -6,11 +6,20 @@ after it is part of the exported model. These NumPy functions are the reference 
 
 import io
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIXTEEN_BITS = 257
+"""A 16-bit value over this is the 8-bit one: 65535 becomes 255, nothing wraps or clips."""
+_TURNS = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
+"""Where an opened image may say how it has to be turned."""
 
 
 def decode(payload: bytes, spec: InputSpec) -> NDArray[np.uint8]:
@@ -23,18 +32,42 @@ def decode(payload: bytes, spec: InputSpec) -> NDArray[np.uint8]:
     Returns:
         Pixels, uint8, shape (height, width, channels).
 
-    EXIF orientation is applied: a viewer shows the image so, a person labelled it so.
+    EXIF orientation is applied: a viewer shows the image so, a person labelled it so. Pixels of 16
+    bits are divided by 257; transparency is dropped.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(payload)) as image:
-            upright = ImageOps.exif_transpose(image).convert("L" if spec.channels == 1 else "RGB")
+            upright = eight_bits(turned(image), "L" if spec.channels == 1 else "RGB")
     if upright.size != (spec.width, spec.height):
         method = Image.Resampling[spec.interpolation.upper()]
         upright = upright.resize((spec.width, spec.height), method)
     return np.asarray(upright, dtype=np.uint8).reshape(spec.shape)
+
+
+def turned(image: "Image") -> "Image":
+    """The image as a viewer shows it; an orientation that means nothing is ignored."""
+    from PIL import ImageOps
+
+    if image.format != "TIFF" and not any(key in image.info for key in _TURNS):
+        return image
+    try:
+        return ImageOps.exif_transpose(image)
+    except (ValueError, OSError, SyntaxError, KeyError, TypeError, ZeroDivisionError):
+        return image
+
+
+def eight_bits(image: "Image", mode: str) -> "Image":
+    """The image as ``L`` or ``RGB``; 16-bit pixels are scaled, never wrapped or clipped."""
+    from PIL import Image
+
+    image.load()
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image).astype(np.uint32)
+        image = Image.fromarray(((deep + SIXTEEN_BITS // 2) // SIXTEEN_BITS).astype(np.uint8))
+    return image if image.mode == mode else image.convert(mode)
 
 
 def normalise(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:

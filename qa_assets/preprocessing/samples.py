@@ -62,9 +62,11 @@ def read_payloads(
     import pyarrow.parquet as pq
 
     for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
-        shard = pq.read_table(io.BytesIO(snapshot.read(name)))
-        for sample, payload in zip(
-            shard["id"].to_pylist(), shard["payload"].to_pylist(), strict=True
-        ):
-            if wanted is None or sample in wanted:
-                yield sample, payload
+        file = pq.ParquetFile(io.BytesIO(snapshot.read(name)))
+        ids = file.read(columns=["id"])["id"].to_pylist()
+        places = [i for i, sample in enumerate(ids) if wanted is None or sample in wanted]
+        if not places:
+            continue
+        payloads = file.read(columns=["payload"])["payload"]
+        for place in places:
+            yield ids[place], payloads[place].as_py()

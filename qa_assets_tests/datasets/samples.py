@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from qa_assets.core.config import InputSpec
@@ -26,9 +27,14 @@ DIGITS_SPLITS = SplitSettings(
 DIGITS_INPUT = InputSpec(height=8, width=8, channels=1)
 
 
+def grey(seed: int, size: int = 8) -> NDArray[np.uint8]:
+    """Grey pixels that no other seed gives."""
+    return np.random.default_rng(seed).integers(0, 256, (size, size), dtype=np.uint8)
+
+
 def picture(seed: int, size: int = 8) -> bytes:
     """A grey PNG that no other seed gives."""
-    return grey_png(np.random.default_rng(seed).integers(0, 256, (size, size), dtype=np.uint8))
+    return grey_png(grey(seed, size))
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from qa_assets.core.records import Quarantined
-from qa_assets.datasets.folders import FoundFile, read_file, walk
+from qa_assets.core.records import Quarantined, Remark
+from qa_assets.datasets import folders, trees
 from qa_assets.datasets.settings import SampleLimits
-from qa_assets.datasets.source import FORMATS, RawSample, Stamp
+from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif"),
@@ -15,59 +15,93 @@ SUFFIXES = (
 """Names that promise an image; whether it is of an accepted kind, its bytes decide."""
 
 
-class ImageFolder:
-    """``<class>/<name>.png``; a class is called as its folder is, whatever the text."""
+ARCHIVES = (".zip", ".tar", ".gz")
+"""Set aside by their bytes: what is inside is nobody's sample, but somebody may think so."""
+PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Folders that hold a part of the data and not a class, where there are no others at the top."""
 
-    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Quarantined]:
+
+class ImageFolder:
+    """``<class>/<name>.png``, or ``<part>/<class>/<name>.png`` with parts such as train and test.
+
+    A class is called as its folder is, whatever the text.
+    """
+
+    def fits(self, source: Path) -> bool:
+        """Any folder or archive: this is what a tree of pictures is, unless it says otherwise."""
+        return source.is_dir() or trees.is_archive(source)
+
+    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every image below a class folder; files beside the class folders have no label."""
-        for found in walk(source):
+        parts = _has_parts(source, limits)
+        for found in trees.entries(source, limits):
             if isinstance(found, Quarantined):
                 yield found
-            elif finding := _unusable(found, limits):
+                continue
+            part, name = (
+                found.name.split("/", 1) if parts and "/" in found.name else ("", found.name)
+            )
+            if finding := _unusable(found.name, name, limits):
                 yield finding
-            elif _in_class(found):
-                payload = read_file(found, limits.max_file_mib)
+            elif "/" in name:
+                payload = found.read(limits.max_file_mib)
                 if isinstance(payload, Quarantined):
                     yield payload
                 else:
-                    yield RawSample(found.name, found.name.split("/")[0], "", payload)
+                    label = name.split("/")[0]
+                    yield RawSample(found.name, label, "", payload, PARTS.get(part.lower(), ""))
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
         """One a file; a finding is stamped by its name and reason."""
-        for found in walk(source):
+        if trees.is_archive(source):
+            yield from trees.stamps(source)
+            return
+        for found in folders.walk(source):
             if isinstance(found, Quarantined):
                 yield Stamp(f"{found.code} {found.item}", 0, 0)
             else:
-                yield Stamp(found.name, found.status.st_size, found.status.st_mtime_ns)
+                yield Stamp(found.name, *found.stamp)
 
 
 FORMATS.add("image_folder", ImageFolder())
 
 
-def _in_class(found: FoundFile) -> bool:
-    return "/" in found.name
+def _has_parts(source: Path, limits: SampleLimits) -> bool:
+    """Whether the top folders are parts of the data: at least two, and nothing else."""
+    if source.is_dir():
+        tops = {
+            p.name.lower() for p in source.iterdir() if p.is_dir() and not folders.ignored(p.name)
+        }
+    elif trees.is_archive(source):
+        named = (e for e in trees.entries(source, limits) if not isinstance(e, Quarantined))
+        tops = {e.name.split("/")[0].lower() for e in named}
+    else:
+        tops = set[str]()
+    return len(tops) > 1 and tops <= PARTS.keys()
 
 
-def _promises_image(found: FoundFile) -> bool:
-    return found.name.lower().endswith(SUFFIXES)
+def _promises_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
-def _unusable(found: FoundFile, limits: SampleLimits) -> Quarantined | None:
+def _unusable(whole: str, name: str, limits: SampleLimits) -> Finding | None:
     """What the name alone rules out; notes beside the class folders are no one's samples."""
-    depth = found.name.count("/") - 1
+    depth = name.count("/") - 1
     if depth > limits.max_depth:
         return Quarantined(
             "NAME_DEPTH",
-            found.name,
+            whole,
             f"lies {depth} folders below its class, at most {limits.max_depth} are read.",
             "Move it up, or raise limits.max_depth.",
         )
-    if not _in_class(found) and _promises_image(found):
-        return Quarantined(
-            "LABEL_MISSING", found.name, "lies in no class folder.", "Move it into one."
-        )
-    if _in_class(found) and not _promises_image(found):
-        return Quarantined(
-            "NAME_EXTENSION", found.name, "is not called like an image.", "Rename or remove it."
+    if "/" not in name and _promises_image(name):
+        return Quarantined("LABEL_MISSING", whole, "lies in no class folder.", "Move it into one.")
+    if "/" in name and not _promises_image(name) and not name.lower().endswith(ARCHIVES):
+        return Remark(
+            "NAME_EXTENSION", whole, "is not called like an image; it is left out.", "Remove it."
         )
     return None

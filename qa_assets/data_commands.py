@@ -1,0 +1,49 @@
+"""``qa inspect``: one input judged by itself, before it is anybody's dataset."""
+
+import json as json_text
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+def inspect(
+    kind: Annotated[str, typer.Argument(help="dataset, archive, labels, arrays or features.")],
+    path: Annotated[Path, typer.Argument(help="The folder, archive or file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write problems.jsonl and summary.json into this folder.")
+    ] = None,
+    classes: Annotated[str, typer.Option(help="The only right labels, with commas.")] = "",
+    columns: Annotated[str, typer.Option(help="Columns of features, with commas.")] = "",
+    reference: Annotated[
+        Path | None, typer.Option(help="A table of features that this one must look like.")
+    ] = None,
+    max_members: Annotated[int, typer.Option(help="Members an archive may have.")] = 10_000_000,
+    min_class: Annotated[int, typer.Option(help="Samples that every class needs.")] = 2,
+    json: Json = False,
+) -> None:
+    """Look at one input: what is usable, what is set aside and why; change nothing."""
+    from qa_assets.console import Voice
+    from qa_assets.core.publish import replace_file
+    from qa_assets.datasets import inspection
+    from qa_assets.datasets.settings import SampleLimits
+
+    voice = Voice(as_json=json)
+    limits = SampleLimits(max_members=max_members)
+    options = inspection.Options(limits, _list(classes), _list(columns), reference, min_class)
+    found = inspection.inspect(kind, path, options)
+    if out is not None:
+        lines = (json_text.dumps(p.as_json()) + "\n" for p in found.problems)
+        replace_file(out / "problems.jsonl", "".join(lines).encode())
+        summary = {"kind": kind, "kept": found.kept, "bad": found.bad, "passed": found.passed}
+        replace_file(out / "summary.json", json_text.dumps(summary).encode() + b"\n")
+    for problem in found.problems:
+        voice.problem(problem)
+    voice.say(f"{found.kept} usable, {found.bad} set aside")
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(t for t in text.split(",") if t)

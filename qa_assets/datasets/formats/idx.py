@@ -1,0 +1,92 @@
+"""MNIST-like pairs of IDX files: pictures and, beside them, labels; packed with gzip or not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records import Quarantined
+from qa_assets.datasets.arrays import looks_like_idx, png_of, read_idx
+from qa_assets.datasets.settings import SampleLimits
+from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+from qa_assets.datasets.trees import stamps
+
+CLASSES = 10
+"""Labels of the format's own datasets are 0 to 9."""
+_PICTURES = 3
+
+
+class Idx:
+    """``train-images-idx3-ubyte[.gz]`` with ``train-labels-idx1-ubyte[.gz]``."""
+
+    def fits(self, source: Path) -> bool:
+        """An IDX file, or a folder whose top holds one."""
+        if source.is_dir():
+            return any(looks_like_idx(p) for p in source.iterdir() if p.is_file())
+        return source.is_file() and looks_like_idx(source)
+
+    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
+        """Every picture as a PNG, in the order of the file; ``t10k`` is the test part."""
+        for pictures in _picture_files(source):
+            yield from read_pair(pictures, _labels_beside(pictures))
+
+    def stamps(self, source: Path) -> Iterator[Stamp]:
+        """One a file."""
+        if not source.exists():
+            raise _missing(source)
+        yield from stamps(source)
+
+
+FORMATS.add("idx", Idx())
+
+
+def read_pair(pictures: Path, labels: Path) -> Iterator[RawSample | Finding]:
+    """Pictures with their labels.
+
+    Raises:
+        InputRefused: ``IDX_*``: the files are damaged or do not belong together.
+    """
+    pixels = read_idx(pictures, _PICTURES)
+    numbers = read_idx(labels, 1)
+    if len(pixels) != len(numbers):
+        raise InputRefused.of(
+            "IDX_COUNT",
+            f"{pictures.name}, {labels.name}",
+            f"hold {len(pixels)} pictures and {len(numbers)} labels.",
+            "Take two files of one version.",
+        )
+    if pixels.dtype != np.uint8:
+        raise InputRefused.of("IDX_TYPE", pictures.name, f"holds {pixels.dtype}, bytes are read.")
+    part = "test" if pictures.name.startswith(("t10k", "test")) else ""
+    part = "train" if pictures.name.startswith("train") else part
+    for place, (image, number) in enumerate(zip(pixels, numbers.tolist(), strict=True)):
+        name = f"{pictures.name}/{place:07d}"
+        if 0 <= number < CLASSES:
+            yield RawSample(name, str(number), "", png_of(image), part)
+        else:
+            what = f"is labelled {number}; there are {CLASSES} classes (sample {place})."
+            yield Quarantined("LABEL_UNKNOWN", name, what, "Correct the label.")
+
+
+def _picture_files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise _missing(source)
+    found = [p for p in sorted(source.iterdir()) if p.is_file() and looks_like_idx(p)]
+    return [p for p in found if "labels" not in p.name] or [source / "images-idx3-ubyte"]
+
+
+def _labels_beside(pictures: Path) -> Path:
+    name = pictures.name.replace("images", "labels").replace("idx3", "idx1")
+    for candidate in (name, name.removesuffix(".gz"), f"{name}.gz"):
+        if (pictures.parent / candidate).is_file() and candidate != pictures.name:
+            return pictures.parent / candidate
+    return pictures.parent / name
+
+
+def _missing(source: Path) -> InputRefused:
+    return InputRefused.of(
+        "SET_MISSING", str(source), "does not exist.", "Give the folder with the IDX files."
+    )

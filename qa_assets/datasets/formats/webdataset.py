@@ -1,0 +1,70 @@
+"""WebDataset tar files: members of one sample share a key: ``017.png`` and ``017.cls``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records import Quarantined
+from qa_assets.datasets import trees
+from qa_assets.datasets.formats.image_folder import SUFFIXES
+from qa_assets.datasets.settings import SampleLimits
+from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+
+CLASS = ".cls"
+"""Ending of the member that holds the class, as text."""
+_LONGEST_LABEL = 200
+
+
+class WebDataset:
+    """One tar; every picture has a ``.cls`` beside it. Source: webdataset's documentation."""
+
+    def fits(self, source: Path) -> bool:
+        """A tar with a ``.cls`` member among its first."""
+        if not trees.is_archive(source):
+            return False
+        try:
+            return any(e.name.endswith(CLASS) for e in trees.peek(source, 20))
+        except InputRefused:
+            return False
+
+    def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
+        """Every picture with its class."""
+        _refuse_missing(source)
+        found = [e for e in trees.entries(source, limits) if not isinstance(e, Quarantined)]
+        labels = {e.name.removesuffix(CLASS): e for e in found if e.name.endswith(CLASS)}
+        for entry in found:
+            if not entry.name.lower().endswith(SUFFIXES):
+                continue
+            payload = entry.read(limits.max_file_mib)
+            key = entry.name[: entry.name.index(".", entry.name.rfind("/") + 1)]
+            if isinstance(payload, Quarantined):
+                yield payload
+            elif key not in labels:
+                yield Quarantined("LABEL_MISSING", entry.name, "has no .cls beside it.", "Add it.")
+            else:
+                yield _labelled(entry.name, payload, labels[key].read(limits.max_file_mib))
+
+    def stamps(self, source: Path) -> Iterator[Stamp]:
+        """One: the archive's."""
+        _refuse_missing(source)
+        yield from trees.stamps(source)
+
+
+FORMATS.add("webdataset", WebDataset())
+
+
+def _labelled(name: str, payload: bytes, label: bytes | Quarantined) -> RawSample | Quarantined:
+    if isinstance(label, Quarantined):
+        return label
+    try:
+        text = label.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(text) > _LONGEST_LABEL:
+        return Quarantined("LABEL_EMPTY", name, "has a .cls that is no short text.", "Correct it.")
+    return RawSample(name, text, "", payload)
+
+
+def _refuse_missing(source: Path) -> None:
+    if not source.is_file():
+        raise InputRefused.of("SET_MISSING", str(source), "is no file.", "Give the tar itself.")

@@ -1,0 +1,131 @@
+"""A table of labels joined with its pictures; what disagrees is named with its row."""
+
+import difflib
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qa_assets.core.records import Quarantined, Remark
+from qa_assets.datasets.delimited import Delimited, Row
+from qa_assets.datasets.source import Finding, visible
+from qa_assets.datasets.trees import Entry
+
+FILE, LABEL, GROUP = "filename", "label", "group"
+LONGEST = 200
+"""Characters of a label."""
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A picture that exactly one label stands for."""
+
+    entry: Entry
+    label: str
+    group: str
+
+
+def join(
+    table: Delimited, pictures: Mapping[str, Entry], file: Path, classes: Sequence[str] = ()
+) -> Iterator[Labelled | Finding]:
+    """Each picture with its label.
+
+    Args:
+        table: Rows with ``filename``, ``label`` and maybe ``group``.
+        pictures: Every picture by the name that rows call it.
+        file: The table's file, for messages.
+        classes: The only labels that are right; any by default.
+    """
+    yield from table.findings
+    labels = set(classes) or {r.cells[LABEL].strip() for r in table.rows}
+    known: dict[str, Row] = {}
+    spoilt = set(table.spoilt)
+    for row in table.rows:
+        name = row.cells[FILE]
+        finding = _wrong_path(row, file) or _wrong_label(row, file, classes)
+        earlier = known.get(name)
+        if finding:
+            spoilt.add(name.split("\0")[0])
+            yield finding
+        elif name not in pictures:
+            where, what = _where(file, row), f"names {visible(name)!r}, which is not there."
+            yield Quarantined("LABEL_ORPHAN", where, what, "Remove the row, or add the picture.")
+        elif earlier is None:
+            known[name] = row
+            yield from _spaces(row, file)
+        else:
+            yield _again(row, earlier, file)
+            if row.cells[LABEL].strip() != earlier.cells[LABEL].strip():
+                spoilt.add(name)
+    for name in sorted(known.keys() - spoilt):
+        yield _use(known[name], pictures[name], file, labels)
+    named = known.keys() | spoilt
+    for name in sorted(pictures.keys() - named if named else ()):
+        yield Quarantined("LABEL_MISSING", visible(name), f"has no row in {file.name}.", "Add one.")
+
+
+def _use(row: Row, entry: Entry, file: Path, labels: set[str]) -> Labelled | Quarantined:
+    label = row.cells[LABEL].strip()
+    folder = row.cells[FILE].split("/")[0] if "/" in row.cells[FILE] else label
+    if folder != label and folder in labels:
+        what = f"lies in the folder {folder!r}, {_where(file, row)} says {label!r}."
+        return Quarantined("LABEL_FOLDER", visible(row.cells[FILE]), what, "Correct one of them.")
+    return Labelled(entry, label, row.cells.get(GROUP, ""))
+
+
+def _wrong_path(row: Row, file: Path) -> Quarantined | None:
+    name = row.cells[FILE]
+    if "\0" in name or "\0" in row.cells[LABEL]:
+        return Quarantined("LABEL_NUL", _where(file, row), "has a NUL byte.", "Write it again.")
+    outside = posixpath.normpath(name).startswith("..") or name.startswith("/")
+    if outside or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", name):
+        what = f"names {visible(name)!r}, which is no path inside the dataset; it was not opened."
+        return Quarantined("LABEL_PATH", _where(file, row), what, "Use relative paths.")
+    return None
+
+
+def _wrong_label(row: Row, file: Path, classes: Sequence[str]) -> Quarantined | None:
+    label = row.cells[LABEL].strip()
+    where = f"{_where(file, row)}: {visible(row.cells[FILE])}"
+    if not label:
+        return Quarantined("LABEL_EMPTY", where, "has an empty label.", "Fill it in.")
+    if len(label) > LONGEST:
+        what = f"has a label of {len(label)} characters: {visible(label[:_SHOWN])}..."
+        return Quarantined("LABEL_LONG", where, what, f"At most {LONGEST} are accepted.")
+    if classes and label not in classes:
+        near = difflib.get_close_matches(label.lower(), list(classes), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        what = f"is labelled {_spelt(label)}, which is none of the classes."
+        return Quarantined("LABEL_UNKNOWN", where, what, f"Classes: {', '.join(classes)}.{hint}")
+    return None
+
+
+def _spaces(row: Row, file: Path) -> Iterator[Remark]:
+    label = row.cells[LABEL]
+    if label != label.strip():
+        where = f"{_where(file, row)}: {visible(row.cells[FILE])}"
+        yield Remark(
+            "LABEL_SPACE", where, f"has space around its label {_spelt(label)}; it is cut."
+        )
+
+
+def _again(row: Row, earlier: Row, file: Path) -> Finding:
+    same = row.cells[LABEL].strip() == earlier.cells[LABEL].strip()
+    item = f"{file.name} rows {earlier.number} and {row.number}: {visible(row.cells[FILE])}"
+    if same:
+        return Remark("LABEL_DUPLICATE", item, "say the same; it is used once.")
+    what = f"say {_spelt(earlier.cells[LABEL])} and {_spelt(row.cells[LABEL])}; neither is used."
+    return Quarantined("LABEL_CONFLICT", item, what, "Keep the right one.")
+
+
+def _spelt(label: str) -> str:
+    """A label with whatever is not plain ASCII spelt beside it."""
+    cut = label[:_SHOWN]
+    spelt = cut.encode("unicode_escape", "surrogatepass").decode()
+    return f"{visible(cut)!r}" if spelt == cut else f"{visible(cut)!r} ({spelt})"
+
+
+def _where(file: Path, row: Row) -> str:
+    return f"{file.name} row {row.number}"

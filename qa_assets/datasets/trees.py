@@ -1,0 +1,79 @@
+"""A tree of named files, whether it lies in a folder or in an archive."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from qa_assets.core.records import Quarantined
+from qa_assets.datasets import archives, folders
+from qa_assets.datasets.settings import SampleLimits
+from qa_assets.datasets.source import Stamp
+
+
+class Entry(Protocol):
+    """One regular file of a tree."""
+
+    @property
+    def name(self) -> str:
+        """Relative to the tree, POSIX, UTF-8."""
+        ...
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size in bytes and time of change in nanoseconds."""
+        ...
+
+    def read(self, max_mib: float) -> bytes | Quarantined:
+        """Its bytes, or why they are not read."""
+        ...
+
+
+def entries(source: Path, limits: SampleLimits) -> Iterator[Entry | Quarantined]:
+    """Every file of a folder or archive, sorted by name; what systems leave behind is left out.
+
+    Raises:
+        InputRefused: ``SET_MISSING``: neither a folder nor an archive. ``ARC_*``: not a sound one.
+    """
+    if not is_archive(source):
+        yield from folders.walk(source)
+        return
+    inside = archives.members(source, limits)
+    found = [m for m in inside if not any(map(folders.ignored, m.name.split("/")))]
+    top = _common_top([m.name for m in found])
+    for member in found:
+        yield replace(member, name=member.name.removeprefix(top))
+
+
+def is_archive(source: Path) -> bool:
+    """Whether it is a file, and a zip or tar by its content or its name."""
+    if not source.is_file():
+        return False
+    named = source.name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))
+    return named or archives.kind_of(source) is not None
+
+
+def stamps(source: Path) -> Iterator[Stamp]:
+    """One a file of a folder; one for a whole archive."""
+    if source.is_file():
+        status = source.stat()
+        yield Stamp(source.name, status.st_size, status.st_mtime_ns)
+        return
+    for found in folders.walk(source):
+        if isinstance(found, Quarantined):
+            yield Stamp(f"{found.code} {found.item}", 0, 0)
+        else:
+            yield Stamp(found.name, *found.stamp)
+
+
+def peek(source: Path, most: int) -> list[Entry]:
+    """The first files of a tree, for a look at how it is laid out."""
+    found = (e for e in entries(source, SampleLimits()) if not isinstance(e, Quarantined))
+    return [entry for entry, _ in zip(found, range(most), strict=False)]
+
+
+def _common_top(names: list[str]) -> str:
+    """The one folder that everything lies in two levels below, as archives of a folder have it."""
+    tops = {name.split("/")[0] for name in names}
+    deep = all(name.count("/") > 1 for name in names)
+    return f"{tops.pop()}/" if len(tops) == 1 and deep else ""
