@@ -87,7 +87,8 @@ class Voice:
         cause = f" ({verdict.cause})" if verdict.cause else ""
         text = f"{judged.posted.title}: {verdict.summary}{cause}"
         self.out.print(f"[{colour}]{verdict.outcome}[/] {escape(_harmless(text))}", soft_wrap=True)
-        for title, evidence in list(verdict.evidence.items())[:2]:
+        filled = [(title, e) for title, e in verdict.evidence.items() if e.rows]
+        for title, evidence in filled[:2]:
             self.out.print(f"  {escape(_harmless(title))}: {', '.join(evidence.columns)}")
             for row in evidence.rows[:5]:
                 cells = "  ".join(_harmless(_number(c)) for c in row)
