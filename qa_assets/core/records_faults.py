@@ -1,0 +1,133 @@
+"""What the self-test of the gates holds: one entry a planted fault, one a clean run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from qa_assets.core.intervals import share
+from qa_assets.core.record import Estimate, Metadata, Record, table
+
+Ending = Literal["gate", "refusal", "release", "escaped", "harmless"]
+"""What ended a faulted run: a gate, a refusal by the asset itself, the release that judges anew,
+nothing at all; or the fault was undone on the way and what was released is what is always released.
+"""
+MATRIX = "matrix.svg"
+MATRIX_TEXT = "matrix.md"
+MATRIX_DATA = "matrix.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One gate that did not pass."""
+
+    gate: str
+    outcome: str
+    cause: str
+    summary: str
+    where: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRun:
+    """How one planted fault fared.
+
+    Attributes:
+        fault: Its name.
+        stage: Where on the road it sits.
+        dose: ``mild`` or ``clear``.
+        amount: What that means in numbers.
+        ending: What stopped it.
+        first: Title of the first gate that did not pass, or the asset that refused.
+        alarms: Every gate that did not pass, in the order of the run.
+        named: The first stop names the fault: a cause that the fault declares and, where it
+            declares culprits (class, layer, samples), one of them.
+        accuracy: Of the faulted model on the test split, where the run came so far.
+        plain_gate: Whether accuracy alone would have stopped it.
+        seconds: What planting and finding it cost.
+    """
+
+    fault: str
+    stage: str
+    dose: str
+    amount: float
+    ending: Ending
+    first: str = ""
+    alarms: tuple[Alarm, ...] = ()
+    named: bool = False
+    accuracy: float | None = None
+    plain_gate: bool = False
+    seconds: float
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing wrong was released."""
+        return self.ending != "escaped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanRun:
+    """One run without a fault, at another seed: every alarm in it is a false one."""
+
+    seed: int
+    verdicts: int
+    alarms: tuple[Alarm, ...]
+    accuracy: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSelftest(Record):
+    """The detection matrix of the gates, and how often they cry wolf.
+
+    Files: ``matrix.svg``, ``matrix.md``, ``matrix.json``.
+
+    Attributes:
+        runs: One entry a fault and dose; those that nothing stopped come first.
+        clean: One entry a clean run.
+        dead: Gates that no fault made fire.
+    """
+
+    runs: tuple[FaultRun, ...]
+    clean: tuple[CleanRun, ...]
+    dead: tuple[str, ...]
+
+    def detection(self, dose: str) -> Estimate:
+        """Share of the faults at one dose that were stopped."""
+        of_dose = [r for r in self.runs if r.dose == dose]
+        return share(sum(r.stopped for r in of_dose), len(of_dose))
+
+    def plain(self, dose: str) -> Estimate:
+        """Share that accuracy alone would have stopped."""
+        of_dose = [r for r in self.runs if r.dose == dose]
+        return share(sum(r.plain_gate for r in of_dose), len(of_dose))
+
+    @property
+    def named(self) -> Estimate:
+        """Share of the stopped faults that were named right."""
+        stopped = [r for r in self.runs if r.stopped]
+        return share(sum(r.named for r in stopped), len(stopped))
+
+    @property
+    def false_alarms(self) -> Estimate:
+        """Share of the verdicts of clean runs that were alarms."""
+        return share(sum(len(c.alarms) for c in self.clean), sum(c.verdicts for c in self.clean))
+
+    def metadata(self) -> Metadata:
+        """Rates, the picture, what escaped, what never fired."""
+        shown = {
+            "stopped, clear dose": self.detection("clear").value,
+            "stopped, mild dose": self.detection("mild").value,
+            "accuracy alone, clear dose": self.plain("clear").value,
+            "named right": self.named.value,
+            "false alarms": self.false_alarms.value,
+            "clean runs blocked": sum(bool(c.alarms) for c in self.clean),
+        }
+        escaped = [(r.fault, r.dose, r.stage) for r in self.runs if not r.stopped]
+        shown = {k: v for k, v in shown.items() if v == v}
+        tables = {
+            "escaped": table(("fault", "dose", "stage"), list(escaped)),
+            "gates that never fired": table(("gate",), [(g,) for g in self.dead]),
+        }
+        if MATRIX in self.files:
+            tables["matrix"] = self.picture(MATRIX, "faults by gates")
+        return {**shown, **tables}

@@ -1,0 +1,42 @@
+"""The self-test as an asset of its own group: a run of the pipeline never waits for it."""
+
+from qa_assets.artifacts import Artifact, Collector
+from qa_assets.config import Pipeline
+from qa_assets.core.records_faults import GateSelftest
+from qa_assets.core.store import LocalStore
+from qa_assets.graph import build_graph
+from qa_assets.resources import local_store
+
+ROOMS = (
+    "checks", "datasets", "edge", "evaluation", "export", "faults", "preprocessing", "release",
+    "training",
+)  # fmt: skip
+STORE = "selftest"
+
+
+def selftest_artifacts(pipeline: Pipeline) -> dict[str, Artifact]:
+    """The one artifact of the self-test; it depends on everything that the graph depends on."""
+    artifacts, posted = build_graph(pipeline)
+    depends = {
+        "graph": {name: a.settings for name, a in artifacts.items()},
+        "posted": [(p.title, p.blocking, p.identity()) for p in posted],
+    }
+    source = artifacts["dataset_snapshot"]
+    graph = Collector()
+
+    @graph.asset(
+        *ROOMS, kinds={"selftest"}, settings=depends, outside=source.outside,
+        prepare=source.prepare,
+    )  # fmt: skip
+    def gate_selftest() -> GateSelftest:
+        """Which planted faults the gates stop, whether they name them, how often they cry wolf."""
+        from qa_assets.faults.selftest import chosen, selftest
+
+        return selftest(pipeline, clean_store(pipeline), chosen())
+
+    return graph.artifacts
+
+
+def clean_store(pipeline: Pipeline) -> LocalStore:
+    """Where the self-test keeps clean artifacts: beside the project's store, never in it."""
+    return LocalStore(local_store(pipeline.root).root.parent / STORE / pipeline.name)

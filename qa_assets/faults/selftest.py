@@ -1,0 +1,126 @@
+"""The self-test of the gates: every fault at every dose, clean runs beside them, one record."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from qa_assets.config import Pipeline
+from qa_assets.core import progress
+from qa_assets.core.digests import canonical_json
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records_faults import (
+    MATRIX,
+    MATRIX_DATA,
+    MATRIX_TEXT,
+    CleanRun,
+    FaultRun,
+    GateSelftest,
+)
+from qa_assets.core.store import LocalStore
+from qa_assets.faults import matrix
+from qa_assets.faults.fault import FAULTS, Dose, Fault
+from qa_assets.faults.harness import follow, run_clean, run_fault
+from qa_assets.graph import build_graph
+
+Task = tuple[str, Dose] | int
+"""A fault with its dose, or the seed of a clean run."""
+
+
+def chosen(*, stage: str = "", name: str = "", part: int = 1) -> list[tuple[str, Dose]]:
+    """Faults with their doses, in the order of their stages.
+
+    Args:
+        stage: Only this stage.
+        name: Only this fault.
+        part: Every so-manieth of them, the same ones each time.
+
+    Raises:
+        InputRefused: ``FAULT_UNKNOWN``: there is no such stage or fault.
+    """
+    found = [f for f in FAULTS.values() if stage in ("", f.stage) and name in ("", f.name)]
+    if not found:
+        raise InputRefused.of(
+            "FAULT_UNKNOWN", name or stage, "is no fault or stage.", f"There are: {_known()}."
+        )
+    pairs: list[tuple[str, Dose]] = [(f.name, d) for f in found for d in f.doses]
+    return pairs[::part]
+
+
+def selftest(
+    pipeline: Pipeline,
+    store: LocalStore,
+    faults: Sequence[tuple[str, Dose]],
+    *,
+    clean_runs: int = 30,
+    processes: int = 2,
+) -> GateSelftest:
+    """Plant each fault in a copy of ``pipeline``, and run it clean at other seeds.
+
+    Args:
+        pipeline: Stays as it is.
+        store: Where the clean artifacts are kept between self-tests; no fault is written there.
+        faults: Names and doses.
+        clean_runs: Runs without a fault, each at its own seed.
+        processes: Runs at the same time.
+
+    Raises:
+        InputRefused: ``SELFTEST_NOT_CLEAN``: the pipeline is stopped without any fault.
+    """
+    artifacts, posted = build_graph(pipeline)
+    course = follow(artifacts, posted, store, everything=True)
+    if course.stops or course.accuracy is None:
+        why = "; ".join(f"{a.gate}: {a.summary}" for a in course.stops)
+        raise InputRefused.of(
+            "SELFTEST_NOT_CLEAN",
+            pipeline.name,
+            f"is stopped without a fault: {why}.",
+            "A gate that fails already can prove nothing: make the pipeline pass first.",
+        )
+    store.point("selftest/onnx_model", course.digests["onnx_model"])
+    tasks: list[Task] = [*faults, *range(1, clean_runs + 1)]
+    done = list(_all(pipeline, store, tasks, course.accuracy, processes))
+    runs = sorted((r for r in done if isinstance(r, FaultRun)), key=lambda r: r.stopped)
+    clean = tuple(r for r in done if isinstance(r, CleanRun))
+    gates = [p.title for p in posted if p.blocking]
+    fired = {a.gate for r in runs for a in r.alarms}
+    record = GateSelftest(
+        runs=tuple(runs), clean=clean, dead=tuple(g for g in gates if g not in fired)
+    )
+    files: dict[str, bytes | Path] = {
+        MATRIX: matrix.picture(record, gates),
+        MATRIX_TEXT: matrix.text(record).encode(),
+        MATRIX_DATA: canonical_json(matrix.data(record)),
+    }
+    return GateSelftest(runs=record.runs, clean=record.clean, dead=record.dead, files=files)
+
+
+def _all(
+    pipeline: Pipeline, store: LocalStore, tasks: Sequence[Task], accuracy: float, processes: int
+) -> Iterator[FaultRun | CleanRun]:
+    """Each task in a process of its own kind: what a fault changes in memory ends with it."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+        waiting = [pool.submit(_run, pipeline, store.root, task, accuracy) for task in tasks]
+        for i, future in enumerate(waiting):
+            result = future.result()
+            progress.report(_said(result), (i + 1) / len(waiting))
+            yield result
+
+
+def _run(pipeline: Pipeline, store: Path, task: Task, accuracy: float) -> FaultRun | CleanRun:
+    if isinstance(task, int):
+        return run_clean(pipeline, task, LocalStore(store))
+    name, dose = task
+    planted: Fault = FAULTS[name]
+    return run_fault(pipeline, planted, dose, LocalStore(store), accuracy)
+
+
+def _said(result: FaultRun | CleanRun) -> str:
+    if isinstance(result, CleanRun):
+        return f"clean run {result.seed}: {len(result.alarms)} false alarms"
+    return f"{result.fault} ({result.dose}): {result.ending} {result.first}"
+
+
+def _known() -> str:
+    return ", ".join(sorted({*FAULTS, *(f.stage for f in FAULTS.values())}))
