@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.leftovers import scratch_prefix
-from qa_assets.core.record import Earlier, Record
+from qa_assets.core.record import Record
 from qa_assets.core.series import Series
 from qa_assets.core.store import LocalStore
 

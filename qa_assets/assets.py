@@ -15,13 +15,15 @@ from qa_assets.resources import ANYTHING, ArtifactStoreResource, Stored, asset_k
 
 
 def build_assets(
-    prefix: str, artifacts: Iterable[Artifact], *, owners: Sequence[str] = ()
+    prefix: str, artifacts: Iterable[Artifact], *, owners: Sequence[str] = (), group: str = ""
 ) -> list[dg.AssetsDefinition]:
     """One Dagster asset an artifact, answered from the store where nothing has changed."""
-    return [_build(prefix, artifact, owners) for artifact in artifacts]
+    return [_build(prefix, artifact, owners, group or prefix) for artifact in artifacts]
 
 
-def _build(prefix: str, artifact: Artifact, owners: Sequence[str]) -> dg.AssetsDefinition:
+def _build(
+    prefix: str, artifact: Artifact, owners: Sequence[str], group: str
+) -> dg.AssetsDefinition:
     name = f"{prefix}/{artifact.name}"
 
     @dg.asset(
@@ -31,7 +33,7 @@ def _build(prefix: str, artifact: Artifact, owners: Sequence[str]) -> dg.AssetsD
             for read in artifact.reads
         },
         description=artifact.description,
-        group_name=prefix,
+        group_name=group,
         kinds=set(artifact.kinds),
         owners=list(owners),
         code_version=artifact.code[:12],

@@ -4,13 +4,14 @@ Both are shipped stopped. Neither starts a run that would have nothing to do.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
 
-from qa_assets.artifacts import stale
+from qa_assets.artifacts import Artifact, stale
 from qa_assets.config import Pipeline
+from qa_assets.faults.asset import selftest_artifacts, selftest_group
 from qa_assets.graph import build_graph
 from qa_assets.resources import ArtifactStoreResource
 
@@ -22,16 +23,35 @@ def build_automation(pipeline: Pipeline) -> dg.Definitions:
         selection=dg.AssetSelection.groups(pipeline.name),
         description=f"Every asset and gate of {pipeline.name}; what is unchanged costs nothing.",
     )
+    proof = dg.define_asset_job(
+        selftest_group(pipeline.name),
+        selection=dg.AssetSelection.groups(selftest_group(pipeline.name)),
+        description="Plants faults in copies of the pipeline: do its gates stop them?",
+    )
+    graph, selftest = _graph_of(pipeline), _selftest_of(pipeline)
     return dg.Definitions(
-        jobs=[job],
-        schedules=[_nightly(pipeline, job.name)],
+        jobs=[job, proof],
+        schedules=[
+            _nightly(pipeline, job.name, f"{pipeline.name}__nightly", graph),
+            _nightly(pipeline, proof.name, f"{proof.name}__nightly", selftest),
+        ],
         sensors=[_new_data_version(pipeline, job.name)],
     )
 
 
-def _nightly(pipeline: Pipeline, job: str) -> dg.ScheduleDefinition:
+def _graph_of(pipeline: Pipeline) -> Callable[[], Mapping[str, Artifact]]:
+    return lambda: build_graph(pipeline)[0]
+
+
+def _selftest_of(pipeline: Pipeline) -> Callable[[], Mapping[str, Artifact]]:
+    return lambda: selftest_artifacts(pipeline, *build_graph(pipeline))
+
+
+def _nightly(
+    pipeline: Pipeline, job: str, name: str, made: Callable[[], Mapping[str, Artifact]]
+) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"{pipeline.name}__nightly",
+        name=name,
         job_name=job,
         cron_schedule=pipeline.config.nightly,
         execution_timezone="UTC",
@@ -41,8 +61,7 @@ def _nightly(pipeline: Pipeline, job: str) -> dg.ScheduleDefinition:
     def nightly(
         context: dg.ScheduleEvaluationContext, store: ArtifactStoreResource
     ) -> dg.RunRequest | dg.SkipReason:
-        artifacts, _ = build_graph(pipeline)
-        due = list(stale(list(artifacts.values()), store.open()))
+        due = list(stale(list(made().values()), store.open()))
         if not due:
             return dg.SkipReason("Nothing has changed since the last run: every asset is fresh.")
         return dg.RunRequest(tags={"qa/stale": ", ".join(due)[:200]})

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from qa_assets.assets import build_assets
 from qa_assets.automation import build_automation
 from qa_assets.config import Pipeline, PipelineConfig, read_pipeline
+from qa_assets.faults.asset import selftest_artifacts, selftest_group
 from qa_assets.gates import build_checks
 from qa_assets.graph import build_graph
 from qa_assets.resources import project_root
@@ -38,10 +39,15 @@ class QaPipeline(dg.Component):
 def build_definitions(pipeline: Pipeline) -> dg.Definitions:
     """Everything Dagster needs to know of one pipeline."""
     artifacts, posted = build_graph(pipeline)
+    name, owners = pipeline.name, pipeline.config.owners
+    proof = selftest_artifacts(pipeline, artifacts, posted).values()
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=build_assets(pipeline.name, artifacts.values(), owners=pipeline.config.owners),
-            asset_checks=build_checks(pipeline.name, posted),
+            assets=[
+                *build_assets(name, artifacts.values(), owners=owners),
+                *build_assets(name, proof, owners=owners, group=selftest_group(name)),
+            ],
+            asset_checks=build_checks(name, posted),
         ),
         build_automation(pipeline),
     )

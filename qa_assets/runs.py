@@ -10,17 +10,20 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterEventType
 
-from qa_assets.artifacts import Artifact
+from qa_assets.artifacts import Artifact, obtain
 from qa_assets.component import build_definitions
 from qa_assets.config import DEFS, Pipeline, read_pipeline
 from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.leftovers import sweep
+from qa_assets.core.publish import replace_file
 from qa_assets.core.record import Record
 from qa_assets.core.records import DatasetSnapshot
+from qa_assets.core.records_faults import GateSelftest
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
 from qa_assets.dead_runs import reap, this_process
 from qa_assets.definitions import shell
+from qa_assets.faults.asset import selftest_artifacts
 from qa_assets.gates import Posted
 from qa_assets.graph import build_graph
 from qa_assets.resources import asset_key, local_store, project_root
@@ -133,6 +136,23 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
     judged = _judge(posted, digests, store)
     reused = frozenset() if checks_only else _reused(pipeline, result)
     return State(pipeline, artifacts, digests, reused, judged, problems, bug)
+
+
+def run_selftest(pipeline: Pipeline) -> tuple[GateSelftest, Path]:
+    """Make the self-test of the gates, and write its matrix where people look for it.
+
+    Raises:
+        InputRefused: Whatever refuses a clean run of the pipeline.
+    """
+    artifact = selftest_artifacts(pipeline, *build_graph(pipeline))["gate_selftest"]
+    store = local_store(pipeline.root)
+    made = obtain(artifact, {}, store)
+    store.point(f"latest/{pipeline.name}/{artifact.name}", made.digest)
+    record = GateSelftest.load(store.get(made.digest))
+    folder = pipeline.root / "reports" / pipeline.name / "selftest"
+    for name in record.files:
+        replace_file(folder / name, record.read(name))
+    return record, folder
 
 
 def definitions_of(pipeline: Pipeline) -> dg.Definitions:

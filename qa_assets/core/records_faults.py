@@ -1,7 +1,7 @@
 """What the self-test of the gates holds: one entry a planted fault, one a clean run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from qa_assets.core.intervals import share
@@ -27,6 +27,15 @@ class Alarm:
     where: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a gate measured, and by which limit it judged."""
+
+    value: float
+    limit: float
+    passed: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRun:
     """How one planted fault fared.
@@ -43,6 +52,7 @@ class FaultRun:
             declares culprits (class, layer, samples), one of them.
         accuracy: Of the faulted model on the test split, where the run came so far.
         plain_gate: Whether accuracy alone would have stopped it.
+        measured: Every number that a gate judged, by gate.
         seconds: What planting and finding it cost.
     """
 
@@ -56,6 +66,7 @@ class FaultRun:
     named: bool = False
     accuracy: float | None = None
     plain_gate: bool = False
+    measured: Mapping[str, Measured] = field(default_factory=dict[str, Measured])
     seconds: float
 
     @property
@@ -72,6 +83,7 @@ class CleanRun:
     verdicts: int
     alarms: tuple[Alarm, ...]
     accuracy: float | None
+    measured: Mapping[str, Measured] = field(default_factory=dict[str, Measured])
     seconds: float
 
 

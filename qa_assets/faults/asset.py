@@ -1,10 +1,12 @@
 """The self-test as an asset of its own group: a run of the pipeline never waits for it."""
 
+from collections.abc import Mapping, Sequence
+
 from qa_assets.artifacts import Artifact, Collector
 from qa_assets.config import Pipeline
 from qa_assets.core.records_faults import GateSelftest
 from qa_assets.core.store import LocalStore
-from qa_assets.graph import build_graph
+from qa_assets.gates import Posted
 from qa_assets.resources import local_store
 
 ROOMS = (
@@ -14,9 +16,15 @@ ROOMS = (
 STORE = "selftest"
 
 
-def selftest_artifacts(pipeline: Pipeline) -> dict[str, Artifact]:
+def selftest_group(pipeline: str) -> str:
+    """The group and the job of the self-test are called so."""
+    return f"{pipeline}__selftest"
+
+
+def selftest_artifacts(
+    pipeline: Pipeline, artifacts: Mapping[str, Artifact], posted: Sequence[Posted]
+) -> dict[str, Artifact]:
     """The one artifact of the self-test; it depends on everything that the graph depends on."""
-    artifacts, posted = build_graph(pipeline)
     depends = {
         "graph": {name: a.settings for name, a in artifacts.items()},
         "posted": [(p.title, p.blocking, p.identity()) for p in posted],

@@ -1,5 +1,6 @@
 """Plants one fault and follows the pipeline until something stops it, or nothing does."""
 
+import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from qa_assets.artifacts import Artifact, obtain
 from qa_assets.config import Pipeline
 from qa_assets.core.errors import QaError
 from qa_assets.core.records import Evaluation
-from qa_assets.core.records_faults import Alarm, CleanRun, Ending, FaultRun
+from qa_assets.core.records_faults import Alarm, CleanRun, Ending, FaultRun, Measured
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
 from qa_assets.faults.fault import Dose, Fault
@@ -114,6 +115,7 @@ def run_fault(
         named=ending == "harmless" or _named(fault, site, course),
         accuracy=course.accuracy,
         plain_gate=low,
+        measured=_measured(course),
         seconds=time.perf_counter() - begun,
     )
 
@@ -132,7 +134,12 @@ def run_clean(pipeline: Pipeline, seed: int, store: LocalStore) -> CleanRun:
     seconds = time.perf_counter() - begun
     alarms, verdicts = tuple(course.alarms), len(course.verdicts)
     return CleanRun(
-        seed=seed, verdicts=verdicts, alarms=alarms, accuracy=course.accuracy, seconds=seconds
+        seed=seed,
+        verdicts=verdicts,
+        alarms=alarms,
+        accuracy=course.accuracy,
+        measured=_measured(course),
+        seconds=seconds,
     )
 
 
@@ -176,9 +183,7 @@ def _judge(gates: Sequence[Posted], store: LocalStore, course: Course, site: Sit
         course.verdicts[gate.title] = verdict
         if not verdict.passed:
             where = {k: str(v) for k, v in verdict.where.items()}
-            alarm = Alarm(
-                gate.title, verdict.outcome, verdict.cause, verdict.summary[:300], where
-            )
+            alarm = Alarm(gate.title, verdict.outcome, verdict.cause, verdict.summary[:300], where)
             found.append(alarm)
             if not course.stops:
                 course.samples |= set(verdict.samples)
@@ -194,6 +199,14 @@ def _needed(artifacts: Mapping[str, Artifact], name: str) -> set[str]:
             needed.add(found)
             queue += artifacts[found].reads
     return needed
+
+
+def _measured(course: Course) -> dict[str, Measured]:
+    return {
+        title: Measured(v.measured, v.limit, v.passed)
+        for title, v in course.verdicts.items()
+        if v.measured is not None and v.limit is not None and math.isfinite(v.measured)
+    }
 
 
 def _released_model(store: LocalStore) -> str:

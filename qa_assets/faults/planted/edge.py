@@ -16,15 +16,22 @@ from qa_assets.faults.planted.export import bypass, node, rewrite, tensors
 from qa_assets.faults.site import Site
 
 EDGE = "edge_benchmark"
-OTHER = ("edge.other_*", "edge.stage*", "edge.first*", "edge.layer*", "preprocessing.*", "edge.preprocess*",
-         "edge.decode*", "edge.input*")  # fmt: skip
-SILENT = ("edge.crash", "edge.refused", "edge.timeout", "edge.no_result")
+OTHER = (
+    "edge.other_*",
+    "edge.stage*",
+    "edge.first*",
+    "edge.layer*",
+    "preprocessing.*",
+    "edge.preprocess*",
+    "edge.decode*",
+    "edge.input*",
+)
 MODEL_OTHER = ("edge.other_*", "edge.stale*", "edge.layer*")
 PCAMINI = "differences between decoders and runtimes seen on phones: Cidon et al. (2021)"
 _MAIN = 'if __name__ == "__main__":'
 
 
-def _worker(site: Site, code: str) -> None:
+def worker_code(site: Site, code: str) -> None:
     """Let the worker on the device have ``code`` in it, before it begins."""
 
     def different() -> AbstractContextManager[object]:
@@ -41,10 +48,11 @@ def _worker(site: Site, code: str) -> None:
 
 def _decoder(site: Site, change: str) -> None:
     """Change the pixels ``p`` that every decoder of the device delivers; ``s`` is the spec."""
-    _worker(site, f"DECODERS = {{n: lambda b, s, d=d: (lambda p: {change})(d(b, s)) for n, d in DECODERS.items()}}")
+    body = f"lambda b, s, d=d: (lambda p: {change})(d(b, s))"
+    worker_code(site, f"DECODERS = {{n: {body} for n, d in DECODERS.items()}}")
 
 
-def _deployed(site: Site, change: Callable[[Any], None]) -> None:
+def deployed(site: Site, change: Callable[[Any], object]) -> None:
     """Let the device run another file than the one that was exported, under its name."""
 
     def other(record: Any) -> Any:
@@ -81,7 +89,9 @@ def device_gamma(site: Site, dose: float) -> None:
     _decoder(site, f"np.rint(255 * (p / 255) ** {dose}).astype(np.uint8)")
 
 
-@fault("edge", enters=EDGE, causes=OTHER, mild=1.0, clear=3.0, source="a driver that clears low bits")
+@fault(
+    "edge", enters=EDGE, causes=OTHER, mild=1.0, clear=3.0, source="a driver that clears low bits"
+)
 def device_loses_bits(site: Site, dose: float) -> None:
     """The device's camera path delivers fewer bits."""
     _decoder(site, f"(p >> {int(dose) + 1}) << {int(dose) + 1}")
@@ -101,8 +111,9 @@ def device_shifts(site: Site, dose: float) -> None:
 
 @fault("edge", enters=EDGE, causes=OTHER, mild=0.5, clear=1.0, source=PCAMINI)
 def device_resizes_otherwise(site: Site, dose: float) -> None:
-    """The device shrinks and enlarges the picture on the way; the dose is how much of it is kept."""
-    change = "np.repeat(np.repeat(p[::2, ::2], 2, axis=0), 2, axis=1)[: p.shape[0], : p.shape[1]]"
+    """The device shrinks and enlarges the picture on the way, as far as the dose says."""
+    larger = "np.repeat(np.repeat(p[::2, ::2], 2, axis=0), 2, axis=1)"
+    change = f"{larger}[: p.shape[0], : p.shape[1]]"
     _decoder(site, f"np.rint({1 - dose} * p + {dose} * {change}).astype(np.uint8)")
 
 
@@ -110,7 +121,7 @@ def device_resizes_otherwise(site: Site, dose: float) -> None:
 def device_drops_pixels(site: Site, dose: float) -> None:
     """The device loses a share of the samples' pixels: whole pictures arrive black."""
     seed = int(site.rng.integers(2**31))
-    _worker(
+    worker_code(
         site,
         f"_lost = np.random.default_rng({seed})\n"
         "DECODERS = {n: lambda b, s, d=d: d(b, s) * np.uint8(_lost.random() >= "
@@ -121,13 +132,21 @@ def device_drops_pixels(site: Site, dose: float) -> None:
 @fault("edge", enters=EDGE, causes=MODEL_OTHER, source="a device that was not updated")
 def device_runs_stale_weights(site: Site, dose: float) -> None:
     """The device runs the file of an earlier training, under the new name."""
+
     def older(values: Any) -> Any:
         return values + site.rng.normal(0.0, values.std(), values.shape)
 
-    _deployed(site, lambda m: [rewrite(t, older) for t in tensors(m)])
+    deployed(site, lambda m: [rewrite(t, older) for t in tensors(m)])
 
 
-@fault("edge", enters=EDGE, causes=MODEL_OTHER, mild=6.0, clear=3.0, source="the vendor's compiler quantises")
+@fault(
+    "edge",
+    enters=EDGE,
+    causes=MODEL_OTHER,
+    mild=6.0,
+    clear=3.0,
+    source="the vendor's compiler quantises",
+)
 def device_quantises(site: Site, dose: float) -> None:
     """The device rounds weights to a few bits."""
 
@@ -135,75 +154,58 @@ def device_quantises(site: Site, dose: float) -> None:
         step = np.abs(values).max() / 2 ** (dose - 1) or 1.0
         return np.round(values / step) * step
 
-    _deployed(site, lambda m: [rewrite(t, coarse) for t in tensors(m)])
+    deployed(site, lambda m: [rewrite(t, coarse) for t in tensors(m)])
 
 
 @fault("edge", enters=EDGE, causes=MODEL_OTHER, source="an operator the runtime ignores")
 def device_skips_activation(site: Site, dose: float) -> None:
     """The device's runtime does not run the first activation."""
-    _deployed(site, lambda m: bypass(m, node(m, "Relu", "Gelu", "Sigmoid", "Tanh")))
+    deployed(site, lambda m: bypass(m, node(m, "Relu", "Gelu", "Sigmoid", "Tanh")))
 
 
-@fault("edge", enters=EDGE, causes=("edge.other_*", "edge.output*", "edge.labels*"), source="outputs by position")
+@fault(
+    "edge",
+    enters=EDGE,
+    causes=("edge.other_*", "edge.output*", "edge.labels*"),
+    source="outputs by position",
+)
 def device_reads_wrong_output(site: Site, dose: float) -> None:
     """The device reads the output before the last one: probabilities instead of logits."""
-    _session(site, "np.exp(o - o.max(1, keepdims=True)) / np.exp(o - o.max(1, keepdims=True)).sum(1, keepdims=True)")
+    power = "np.exp(o - o.max(1, keepdims=True))"
+    _session(site, f"{power} / {power}.sum(1, keepdims=True)")
 
 
-@fault("edge", enters=EDGE, causes=("edge.other_*", "edge.labels*"), source="a label file of another model")
+@fault(
+    "edge",
+    enters=EDGE,
+    causes=("edge.other_*", "edge.labels*"),
+    source="a label file of another model",
+)
 def device_label_map_shifted(site: Site, dose: float) -> None:
     """The device's list of classes is one off."""
     _session(site, "np.roll(o, 1, axis=1)")
 
 
-@fault("edge", enters=EDGE, causes=("edge.other_*", "edge.not_finite*"), mild=0.02, clear=0.3, source="an overflow in half precision")
+@fault(
+    "edge",
+    enters=EDGE,
+    causes=("edge.other_*", "edge.not_finite*"),
+    mild=0.02,
+    clear=0.3,
+    source="an overflow in half precision",
+)
 def device_answers_not_finite(site: Site, dose: float) -> None:
     """A share of the device's answers is not a number."""
-    _session(site, f"np.where((np.arange(len(o)) % {round(1 / dose)} == 0)[:, None], np.nan, o).astype(np.float32)")
+    lost = f"(np.arange(len(o)) % {round(1 / dose)} == 0)[:, None]"
+    _session(site, f"np.where({lost}, np.nan, o).astype(np.float32)")
 
 
 def _session(site: Site, change: str) -> None:
     """Change the logits ``o`` that the runtime of the device answers."""
-    _worker(
+    worker_code(
         site,
         "_clean_measure = OnnxRuntime.infer\n\n\n"
-        f"def _other(self, pixels):\n    o = _clean_measure(self, pixels)\n    return {change}\n\n\n"
+        "def _other(self, pixels):\n    o = _clean_measure(self, pixels)\n"
+        f"    return {change}\n\n\n"
         "OnnxRuntime.infer = _other",
-    )
-
-
-@fault("edge", enters=EDGE, causes=SILENT, source="an old runtime")
-def device_refuses_model(site: Site, dose: float) -> None:
-    """The device's runtime does not know the operator set of the file."""
-
-    def change(model: Any) -> None:
-        for entry in model.opset_import:
-            if not entry.domain:
-                entry.version = 99
-
-    _deployed(site, change)
-
-
-@fault("edge", enters=EDGE, causes=SILENT, source="illegal instruction on another CPU")
-def device_crashes(site: Site, dose: float) -> None:
-    """The process on the device dies."""
-    _worker(site, "os.abort()")
-
-
-@fault("edge", enters=EDGE, causes=SILENT, source="a full disk on the device")
-def device_writes_nothing(site: Site, dose: float) -> None:
-    """The worker ends without an answer."""
-    _worker(site, "sys.exit(0)")
-
-
-@fault("edge", enters=EDGE, causes=("edge.slow", "edge.latency*"), mild=0.06, clear=0.2, source="thermal throttling")
-def device_slow(site: Site, dose: float) -> None:
-    """Every single call takes longer, in seconds."""
-    site.configure("edge", calls=70, timing_seconds=5.0, warm_up=1)
-    _worker(
-        site,
-        "_clean_infer = OnnxRuntime.infer\n\n\ndef _slow(self, pixels):\n"
-        f"    until = time.perf_counter() + {dose}\n    answer = _clean_infer(self, pixels)\n"
-        "    while time.perf_counter() < until:\n        pass\n    return answer\n\n\n"
-        "OnnxRuntime.infer = _slow",
     )

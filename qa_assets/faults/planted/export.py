@@ -12,10 +12,12 @@ from qa_assets.faults.site import Site
 
 OTHER = ("export.other_*", "export.layer*", "export.preprocessing*", "preprocessing.*")
 BROKEN = ("export.malformed", "ONNX_*")
-JAJAL = "Jajal et al. (2024), interoperability in deep learning: a study of failures of ONNX converters"
+JAJAL = (
+    "Jajal et al. (2024), interoperability in deep learning: a study of failures of ONNX converters"
+)
 
 
-def edited(site: Site, change: Callable[[Any], None]) -> None:
+def edited(site: Site, change: Callable[[Any], object]) -> None:
     """Let the exporter deliver a file that ``change`` was at."""
 
     def different() -> AbstractContextManager[object]:
@@ -80,7 +82,9 @@ def bias_lost(site: Site, dose: float) -> None:
     edited(site, change)
 
 
-@fault("export", enters="onnx_model", causes=OTHER, mild=0.02, clear=0.2, source="a lossy conversion")
+@fault(
+    "export", enters="onnx_model", causes=OTHER, mild=0.02, clear=0.2, source="a lossy conversion"
+)
 def weights_noisy_in_file(site: Site, dose: float) -> None:
     """One layer's weights in the file have noise, in shares of their deviation."""
 
@@ -90,7 +94,14 @@ def weights_noisy_in_file(site: Site, dose: float) -> None:
     edited(site, lambda m: rewrite(tensors(m)[-1], noisy))
 
 
-@fault("export", enters="onnx_model", causes=OTHER, mild=6.0, clear=3.0, source="quantised without calibration")
+@fault(
+    "export",
+    enters="onnx_model",
+    causes=OTHER,
+    mild=6.0,
+    clear=3.0,
+    source="quantised without calibration",
+)
 def weights_coarse(site: Site, dose: float) -> None:
     """All weights in the file are rounded to a few bits."""
 
@@ -113,7 +124,9 @@ def layout_transposed_in_file(site: Site, dose: float) -> None:
     edited(site, change)
 
 
-@fault("export", enters="onnx_model", causes=OTHER, mild=0.05, clear=0.5, source="settings read twice")
+@fault(
+    "export", enters="onnx_model", causes=OTHER, mild=0.05, clear=0.5, source="settings read twice"
+)
 def mean_in_file_differs(site: Site, dose: float) -> None:
     """The file subtracts another mean than the training did, by a share of the range."""
 
@@ -132,7 +145,12 @@ def scale_in_file_lost(site: Site, dose: float) -> None:
     edited(site, lambda m: bypass(m, node(m, "Div")))
 
 
-@fault("export", enters="onnx_model", causes=(*OTHER, "export.labels*"), source="a set that was sorted otherwise")
+@fault(
+    "export",
+    enters="onnx_model",
+    causes=(*OTHER, "export.labels*"),
+    source="a set that was sorted otherwise",
+)
 def labels_in_file_permuted(site: Site, dose: float) -> None:
     """The list of labels in the file begins with the second class."""
     import json
@@ -146,13 +164,20 @@ def labels_in_file_permuted(site: Site, dose: float) -> None:
     edited(site, change)
 
 
-@fault("export", enters="onnx_model", causes=("export.labels*", *BROKEN), source="stripped by a tool")
+@fault(
+    "export", enters="onnx_model", causes=("export.labels*", *BROKEN), source="stripped by a tool"
+)
 def metadata_stripped(site: Site, dose: float) -> None:
     """The file carries no labels, input spec or provenance."""
     edited(site, lambda m: m.ClearField("metadata_props"))
 
 
-@fault("export", enters="onnx_model", causes=("export.external_files", *BROKEN), source="a file over 2 GB exported")
+@fault(
+    "export",
+    enters="onnx_model",
+    causes=("export.external_files", *BROKEN),
+    source="a file over 2 GB exported",
+)
 def weights_outside_the_file(site: Site, dose: float) -> None:
     """The largest tensor is in a file beside the model."""
 
@@ -185,7 +210,12 @@ def output_dropped(site: Site, dose: float) -> None:
     edited(site, lambda m: m.graph.output.pop())
 
 
-@fault("export", enters="onnx_model", causes=(*BROKEN, "export.batch*"), source="exported from one example")
+@fault(
+    "export",
+    enters="onnx_model",
+    causes=(*BROKEN, "export.batch*"),
+    source="exported from one example",
+)
 def batch_fixed(site: Site, dose: float) -> None:
     """The file takes batches of two and nothing else."""
 
@@ -196,7 +226,12 @@ def batch_fixed(site: Site, dose: float) -> None:
     edited(site, change)
 
 
-@fault("export", enters="onnx_model", causes=("export.other_weights", *OTHER), source="an old checkpoint picked up")
+@fault(
+    "export",
+    enters="onnx_model",
+    causes=("export.other_weights", *OTHER),
+    source="an old checkpoint picked up",
+)
 def weights_of_another_epoch(site: Site, dose: float) -> None:
     """The file was made from weights that are not those evaluated: every tensor is 3 % smaller."""
 
@@ -207,7 +242,10 @@ def weights_of_another_epoch(site: Site, dose: float) -> None:
 
         from qa_assets.training.network import WEIGHTS, weights_bytes, weights_digest
 
-        state = {n: t * 0.97 if t.is_floating_point() else t for n, t in load(record.read(WEIGHTS)).items()}
+        state = {
+            n: t * 0.97 if t.is_floating_point() else t
+            for n, t in load(record.read(WEIGHTS)).items()
+        }
         files = {**record.files, WEIGHTS: weights_bytes(state)}
         return replace(record, files=files, weights_digest=weights_digest(state))
 

@@ -7,18 +7,14 @@ NOISE = ("data.label_noise", "data.label_*", "label.*", "evaluation.label_*")
 NORTHCUTT = "Northcutt et al. (2021), Pervasive label errors in test sets"
 
 
-@fault(
-    "data", enters="dataset_snapshot", causes=NOISE, mild=0.02, clear=0.1, source=NORTHCUTT
-)
+@fault("data", enters="dataset_snapshot", causes=NOISE, mild=0.02, clear=0.1, source=NORTHCUTT)
 def labels_flipped(site: Site, dose: float) -> None:
     """A share of the samples, at random, has the label of another class."""
     for path in site.data.some(dose):
         site.data.relabel(path, site.data.another(site.data.label(path)))
 
 
-@fault(
-    "data", enters="dataset_snapshot", causes=NOISE, mild=0.1, clear=0.4, source=NORTHCUTT
-)
+@fault("data", enters="dataset_snapshot", causes=NOISE, mild=0.1, clear=0.4, source=NORTHCUTT)
 def two_classes_confused(site: Site, dose: float) -> None:
     """A share of one class is labelled as another one, as an annotator would who mixes two up."""
     label = str(site.rng.choice(site.data.classes))
@@ -29,9 +25,13 @@ def two_classes_confused(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot", causes=NOISE, mild=0.1, clear=0.5,
+    "data",
+    enters="dataset_snapshot",
+    causes=NOISE,
+    mild=0.1,
+    clear=0.5,
     source="shards merged with another class list",
-)  # fmt: skip
+)
 def two_classes_swapped_in_part(site: Site, dose: float) -> None:
     """In a share of the samples of two classes the two labels are swapped."""
     first = str(site.rng.choice(site.data.classes))
@@ -45,9 +45,13 @@ def two_classes_swapped_in_part(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot", causes=NOISE, mild=0.05, clear=0.25,
+    "data",
+    enters="dataset_snapshot",
+    causes=NOISE,
+    mild=0.05,
+    clear=0.25,
     source="a table of labels that lost one row",
-)  # fmt: skip
+)
 def labels_shifted_by_one_row(site: Site, dose: float) -> None:
     """From somewhere on, for a share of all rows, each sample has the label of the one before."""
     rows = sorted(site.data.files(), key=lambda p: p.name)
@@ -60,11 +64,16 @@ def labels_shifted_by_one_row(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot",
-    causes=("data.class_missing*", "data.class_imbalance", "data.expectation_failed",
-            "SPLIT_CLASS_MISSING"),
+    "data",
+    enters="dataset_snapshot",
+    causes=(
+        "data.class_missing*",
+        "data.class_imbalance",
+        "data.expectation_failed",
+        "SPLIT_CLASS_MISSING",
+    ),
     source="a folder that was not copied",
-)  # fmt: skip
+)
 def class_missing(site: Site, dose: float) -> None:
     """One class has no samples."""
     label = str(site.rng.choice(site.data.classes))
@@ -75,10 +84,13 @@ def class_missing(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot",
+    "data",
+    enters="dataset_snapshot",
     causes=("data.class_new", "data.expectation_failed", "data.class_imbalance"),
-    mild=0.02, clear=0.1, source="a folder too many",
-)  # fmt: skip
+    mild=0.02,
+    clear=0.1,
+    source="a folder too many",
+)
 def class_new(site: Site, dose: float) -> None:
     """A share of the samples lies in a folder that is no class."""
     site.culprits |= {"misc", "label"}
@@ -87,11 +99,19 @@ def class_new(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot",
-    causes=("data.class_imbalance", "data.class_share*", "data.expectation_failed",
-            "data.drift*", "data.prior*"),
-    mild=0.5, clear=0.9, source="Buda et al. (2018), class imbalance in neural networks",
-)  # fmt: skip
+    "data",
+    enters="dataset_snapshot",
+    causes=(
+        "data.class_imbalance",
+        "data.class_share*",
+        "data.expectation_failed",
+        "data.drift*",
+        "data.prior*",
+    ),
+    mild=0.5,
+    clear=0.9,
+    source="Buda et al. (2018), class imbalance in neural networks",
+)
 def class_starved(site: Site, dose: float) -> None:
     """One class has lost a share of its samples."""
     label = str(site.rng.choice(site.data.classes))
@@ -101,10 +121,13 @@ def class_starved(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot",
+    "data",
+    enters="dataset_snapshot",
     causes=("data.prior*", "data.drift*", "data.class_*", "data.expectation_failed"),
-    mild=0.3, clear=0.7, source="Lipton et al. (2018), label shift",
-)  # fmt: skip
+    mild=0.3,
+    clear=0.7,
+    source="Lipton et al. (2018), label shift",
+)
 def prior_drifted(site: Site, dose: float) -> None:
     """Half of the classes have become rarer by a share, as if another season was sampled."""
     for label in site.data.classes[::2]:
@@ -113,11 +136,20 @@ def prior_drifted(site: Site, dose: float) -> None:
 
 
 @fault(
-    "data", enters="dataset_snapshot",
-    causes=("data.expectation_failed", "data.volume*", "data.drift*", "data.samples_few",
-            "SPLIT_*", "data.too_few*"),
-    mild=0.3, clear=0.7, source="DeepCrime: fewer training data",
-)  # fmt: skip
+    "data",
+    enters="dataset_snapshot",
+    causes=(
+        "data.expectation_failed",
+        "data.volume*",
+        "data.drift*",
+        "data.samples_few",
+        "SPLIT_*",
+        "data.too_few*",
+    ),
+    mild=0.3,
+    clear=0.7,
+    source="DeepCrime: fewer training data",
+)
 def samples_lost(site: Site, dose: float) -> None:
     """A share of all samples is gone, whatever their class."""
     for path in site.data.some(dose):

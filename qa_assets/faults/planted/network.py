@@ -4,41 +4,39 @@ from qa_assets.faults.fault import fault
 from qa_assets.faults.site import Site
 
 DEEPCRIME = "Humbatova et al. (2021), DeepCrime: mutation operators from real faults"
-UNTRAINED = ("training.layer_not_trained", "training.gradient_*", "training.frozen*", "training.weights*")
-BORN = ("training.initial_loss*", "training.init*", "training.activation*", "training.gradient*",
-        "training.architecture*", "training.dead*")  # fmt: skip
-MODE = ("training.batch_dependent*", "training.mode*", "training.batch_*", "training.nondeterministic*",
-        "export.other_*", "training.normalisation*")  # fmt: skip
+UNTRAINED = ("training.layer_*", "training.frozen*", "training.zero_init")
+BORN = (
+    "training.initial_loss*",
+    "training.zero_init",
+    "training.double_softmax",
+    "training.linear*",
+)
+MODE = ("model.*_in_eval", "model.mode_dependent")
 
 _SWAP = """
 def swap(module):
     for name, child in module.named_children():
-        {test}
-            setattr(module, name, {other})
+        if isinstance(child, {kind}):
+            setattr(module, name, nn.Identity())
         else:
             swap(child)
 swap(made)
 """
 
 
-def _swap(site: Site, kind: str, other: str, once: bool = False) -> None:
-    test = f"if isinstance(child, {kind})" + (" and not done:" if once else ":")
-    code = _SWAP.format(test=test, other=other)
-    if once:
-        code = "done = []\n" + code.replace(
-            "            setattr", "            done.append(1)\n            setattr"
-        )
-    site.network(code)
-
-
 _RELU = "(nn.ReLU, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.Tanh, nn.ELU)"
-_WEIGHTED = "[(n, m) for n, m in made.named_modules() if getattr(m, 'weight', None) is not None and m.weight.dim() > 1]"
+_WEIGHTED = (
+    "[(n, m) for n, m in made.named_modules()"
+    " if getattr(m, 'weight', None) is not None and m.weight.dim() > 1]"
+)
 
 
-@fault("training", enters="trained_weights", causes=(*BORN, "training.nonlinear*"), source=DEEPCRIME)
+@fault(
+    "training", enters="trained_weights", causes=(*BORN, "training.nonlinear*"), source=DEEPCRIME
+)
 def activations_removed(site: Site, dose: float) -> None:
     """No activation function is left: the network is a line."""
-    _swap(site, _RELU, "nn.Identity()")
+    site.network(_SWAP.format(kind=_RELU))
 
 
 @fault("training", enters="trained_weights", causes=BORN, source=DEEPCRIME)
@@ -56,9 +54,7 @@ def output_activated(site: Site, dose: float) -> None:
 @fault("training", enters="trained_weights", causes=(*BORN, *UNTRAINED), source=DEEPCRIME)
 def weights_zero(site: Site, dose: float) -> None:
     """Every layer begins with weights of zero."""
-    site.network(
-        f"with torch.no_grad():\n    for _, m in {_WEIGHTED}:\n        m.weight.zero_()"
-    )
+    site.network(f"with torch.no_grad():\n    for _, m in {_WEIGHTED}:\n        m.weight.zero_()")
 
 
 @fault("training", enters="trained_weights", causes=BORN, mild=5.0, clear=30.0, source=DEEPCRIME)
@@ -93,10 +89,19 @@ def gradient_detached(site: Site, dose: float) -> None:
 
 
 @fault(
-    "training", enters="trained_weights", mild=0.6, clear=0.95, source=DEEPCRIME,
-    causes=("training.underfit*", "training.dropout*", "training.regular*", "training.loss_not_falling",
-            "training.capacity*"),
-)  # fmt: skip
+    "training",
+    enters="trained_weights",
+    mild=0.6,
+    clear=0.95,
+    source=DEEPCRIME,
+    causes=(
+        "training.underfit*",
+        "training.dropout*",
+        "training.regular*",
+        "training.loss_not_falling",
+        "training.capacity*",
+    ),
+)
 def dropout_too_strong(site: Site, dose: float) -> None:
     """Dropout of a large share before the last layer."""
     site.network(
@@ -127,7 +132,9 @@ def batch_norm_always_training(site: Site, dose: float) -> None:
     )
 
 
-@fault("training", enters="predictions", causes=(*MODE, *BORN), source="softmax over the wrong axis")
+@fault(
+    "training", enters="predictions", causes=(*MODE, *BORN), source="softmax over the wrong axis"
+)
 def normalised_over_batch(site: Site, dose: float) -> None:
     """The answers are normalised over the samples of a batch and not over the classes."""
     site.network(
@@ -137,8 +144,18 @@ def normalised_over_batch(site: Site, dose: float) -> None:
     )
 
 
-@fault("training", enters="trained_weights", source=DEEPCRIME,
-       causes=("training.capacity*", "training.underfit*", "training.overfit_batch*", "training.cannot*", *BORN))  # fmt: skip
+@fault(
+    "training",
+    enters="trained_weights",
+    source=DEEPCRIME,
+    causes=(
+        "training.capacity*",
+        "training.underfit*",
+        "training.overfit_batch*",
+        "training.cannot*",
+        *BORN,
+    ),
+)
 def bottleneck_of_one(site: Site, dose: float) -> None:
     """All information passes one number: the network cannot tell the classes apart."""
     site.network(
@@ -147,8 +164,12 @@ def bottleneck_of_one(site: Site, dose: float) -> None:
     )
 
 
-@fault("training", enters="trained_weights", source="a window that looks at the wrong part",
-       causes=("training.input*", "training.dead_input*", "training.gradient*", "preprocessing.*"))  # fmt: skip
+@fault(
+    "training",
+    enters="trained_weights",
+    source="a window that looks at the wrong part",
+    causes=("training.input*", "training.dead_input*", "training.gradient*", "preprocessing.*"),
+)
 def half_of_the_input_ignored(site: Site, dose: float) -> None:
     """The network never sees the lower half of the picture."""
     site.network(

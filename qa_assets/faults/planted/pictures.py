@@ -6,13 +6,18 @@ import numpy as np
 
 from qa_assets.faults.fault import fault
 from qa_assets.faults.pictures import Pixels
+from qa_assets.faults.planted.twice import sides
 from qa_assets.faults.site import Site
 
 TOP = 255.0
-LOOK = ("data.drift*", "data.quality*", "data.outlier*", "data.expectation_failed", "data.covariate*")
+LOOK = (
+    "data.drift*",
+    "data.quality*",
+    "data.outlier*",
+    "data.expectation_failed",
+    "data.covariate*",
+)
 DAMAGE = ("data.quarantined", "data.damaged*", "IMG_*")
-TWICE = ("data.duplicate*", "data.near_duplicate*", "data.expectation_failed", "data.copies*")
-LEAK = ("data.leak*", "data.near_duplicate*", "data.duplicate*", "data.sample_leak", "data.group_leak")
 HENDRYCKS = "Hendrycks & Dietterich (2019), common corruptions"
 SNAPSHOT = "dataset_snapshot"
 
@@ -54,7 +59,9 @@ def pictures_blurred(site: Site, dose: float) -> None:
     """A share of the pictures is blurred over three by three pixels."""
 
     def blur(pixels: Pixels) -> Any:
-        padded = np.pad(pixels.astype(float), [(1, 1), (1, 1)] + [(0, 0)] * (pixels.ndim - 2), "edge")
+        padded = np.pad(
+            pixels.astype(float), [(1, 1), (1, 1)] + [(0, 0)] * (pixels.ndim - 2), "edge"
+        )
         rows, columns = pixels.shape[:2]
         shifted = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
         return np.mean(shifted, axis=0)
@@ -86,33 +93,57 @@ def pictures_noisy(site: Site, dose: float) -> None:
     _repainted(site, dose, lambda p: p + site.rng.normal(0.0, TOP / 4, p.shape))
 
 
-@fault("data", enters=SNAPSHOT, causes=(*LOOK, "data.orientation*", *(f"data.label_{w}" for w in ("noise", "suspect*"))),
-       mild=0.1, clear=0.5, source="EXIF orientation ignored")  # fmt: skip
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LOOK, "data.orientation*", *(f"data.label_{w}" for w in ("noise", "suspect*"))),
+    mild=0.1,
+    clear=0.5,
+    source="EXIF orientation ignored",
+)
 def pictures_turned(site: Site, dose: float) -> None:
     """A share of the pictures lies on its side."""
-    _repainted(site, dose, lambda pixels: np.rot90(pixels))
+    _repainted(site, dose, np.rot90)
 
 
-@fault("data", enters=SNAPSHOT, causes=(*LOOK, "data.format*", "data.mode*"), mild=0.1, clear=0.5,
-       source="another export of the camera")  # fmt: skip
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LOOK, "data.format*", "data.mode*"),
+    mild=0.1,
+    clear=0.5,
+    source="another export of the camera",
+)
 def pictures_recoded(site: Site, dose: float) -> None:
     """A share of the pictures was saved as JPEG of quality 20."""
     site.culprits |= {"format", "bytes"}
     _repainted(site, dose, lambda pixels: pixels, format="JPEG", quality=20)
 
 
-@fault("data", enters=SNAPSHOT, causes=(*LOOK, "data.size*", "data.dimension*"), mild=0.05, clear=0.5,
-       source="thumbnails among the originals")  # fmt: skip
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LOOK, "data.size*", "data.dimension*"),
+    mild=0.05,
+    clear=0.5,
+    source="thumbnails among the originals",
+)
 def pictures_of_another_size(site: Site, dose: float) -> None:
     """A share of the pictures has half the side: it is resized on the way in, silently."""
     site.culprits |= {"width", "height", "width_max", "width_min"}
     _repainted(site, dose, lambda pixels: pixels[::2, ::2])
 
 
-@fault("data", enters=SNAPSHOT, causes=(*LOOK, "data.mode*", "data.channels*"), mild=0.05, clear=0.5,
-       source="a colour scanner among grey ones, or the reverse")  # fmt: skip
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LOOK, "data.mode*", "data.channels*"),
+    mild=0.05,
+    clear=0.5,
+    source="a colour scanner among grey ones, or the reverse",
+)
 def pictures_of_another_mode(site: Site, dose: float) -> None:
-    """A share of the grey pictures is stored in colour, of the coloured ones with channels swapped."""
+    """A share of the pictures is stored in colour, or with its channels swapped."""
 
     def swap(pixels: Pixels) -> Any:
         return np.stack([pixels] * 3, axis=2) if pixels.ndim == 2 else pixels[:, :, ::-1]
@@ -121,88 +152,31 @@ def pictures_of_another_mode(site: Site, dose: float) -> None:
     _repainted(site, dose, swap)
 
 
-@fault("data", enters=SNAPSHOT, causes=(*LOOK, "data.constant*", "data.duplicate*"), mild=0.01, clear=0.1,
-       source="a lens cap")  # fmt: skip
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LOOK, "data.constant*", "data.duplicate*"),
+    mild=0.01,
+    clear=0.1,
+    source="a lens cap",
+)
 def pictures_blank(site: Site, dose: float) -> None:
     """A share of the pictures shows almost nothing: one grey value and a little noise."""
     _repainted(site, dose, lambda p: np.full(p.shape, 8.0) + site.rng.integers(0, 3, p.shape))
 
 
-@fault("data", enters=SNAPSHOT, causes=TWICE, mild=0.02, clear=0.2, source="files copied twice")
-def duplicates_exact(site: Site, dose: float) -> None:
-    """A share of the samples is there twice, under another name."""
-    site.culprits |= {"copies"}
-    for path in site.data.some(dose):
-        site.culprits.add(site.data.copy(path, path.with_stem(f"{path.stem}_copy")))
-
-
-@fault("data", enters=SNAPSHOT, causes=TWICE, mild=0.02, clear=0.2, source="frames of one film")
-def duplicates_near(site: Site, dose: float) -> None:
-    """A share of the samples is there again with one grey level changed here and there."""
-    for path in site.data.some(dose):
-        twin = path.with_stem(f"{path.stem}_again")
-        site.data.copy(path, twin)
-        site.culprits |= site.data.repaint(
-            [twin], lambda p: p + site.rng.integers(0, 2, p.shape) * 2.0
-        )
-
-
-def _leak(site: Site, share: float, change: Any, **options: Any) -> None:
-    """Copy test samples under the group of a training sample, changed or not."""
-    held, others = _sides(site)
-    for path in site.data.some(share, held):
-        other = others[int(site.rng.integers(len(others)))]
-        target = path.with_name(f"{other.stem}_{site.rng.integers(10**6)}{path.suffix}")
-        site.culprits.add(site.data.copy(path, target))
-        if change is not None:
-            site.culprits |= site.data.repaint([target], change, **options)
-
-
-def test_files(site: Site) -> list[Any]:
-    """Files of the test split, where groups are held out by name; else every file."""
-    return _sides(site)[0]
-
-
-def _sides(site: Site) -> tuple[list[Any], list[Any]]:
-    """Files of the test split, and the others; by group where groups are held out by name."""
-    import re
-
-    settings = site.pipeline.config
-    files, groups = site.data.files(), settings.splits.test_groups
-    if groups and settings.dataset.group_pattern:
-        pattern = re.compile(settings.dataset.group_pattern)
-        name = {p: pattern.search(p.relative_to(site.data.root).as_posix()) for p in files}
-        held = [p for p in files if (m := name[p]) and m.group(1) in groups]
-        return held, [p for p in files if p not in set(held)]
-    return files, files
-
-
-@fault("data", enters=SNAPSHOT, causes=(*LEAK, "data.expectation_failed", "data.copies*"),
-       mild=0.02, clear=0.5, source="Kapoor & Narayanan (2023), leakage")  # fmt: skip
-def test_leaked_exact(site: Site, dose: float) -> None:
-    """A share of the test samples is among the training samples too."""
-    site.culprits |= {"copies"}
-    _leak(site, dose, None)
-
-
-@fault("data", enters=SNAPSHOT, causes=LEAK, mild=0.05, clear=0.5, source="Barz & Denzler (2020), ciFAIR")
-def test_leaked_near(site: Site, dose: float) -> None:
-    """A share of the test samples is among the training samples, one grey level apart."""
-    _leak(site, dose, lambda p: p + site.rng.integers(0, 2, p.shape) * 2.0)
-
-
-@fault("data", enters=SNAPSHOT, causes=LEAK, mild=0.05, clear=0.5, source="a web crawl and its thumbnails")
-def test_leaked_recoded(site: Site, dose: float) -> None:
-    """A share of the test samples is among the training samples as JPEG of quality 90."""
-    _leak(site, dose, lambda p: p, format="JPEG", quality=90)
-
-
-@fault("data", enters=SNAPSHOT, causes=(*LOOK, "data.group*", "SPLIT_*", "data.volume*"), mild=0.5, clear=0.8,
-       source="one device, one writer")  # fmt: skip
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LOOK, "data.group*", "SPLIT_*", "data.volume*"),
+    mild=0.5,
+    clear=0.8,
+    source="one device, one writer",
+)
 def groups_lost(site: Site, dose: float) -> None:
     """The last share of the groups (writers, devices) is missing, or of the files by name."""
     files = sorted(site.data.files(), key=lambda p: p.name)
-    _, others = _sides(site)
+    _, others = sides(site)
     names = sorted(p.name for p in others)
     gone = set(names[: int(len(names) * dose)])
     site.culprits |= {"group", "samples"}

@@ -11,12 +11,17 @@ from qa_assets.faults.patches import loaded, replaced
 from qa_assets.faults.site import Site
 
 TRAINING = ("trained_weights", "training_probe", "label_audit")
+LOOP = ("training.loop", "training.fit")
+BOTH = (*LOOP, "evaluation")
+"""Where batches are made; the probe keeps its own reference."""
 SKEW = ("preprocessing.*", "export.other_*", "edge.*preprocessing*", "training.input*")
 HUMBATOVA = "Humbatova et al. (2020), taxonomy of real faults in deep learning"
 SCULLEY = "Sculley et al. (2015), hidden technical debt: train-serve skew"
 
 
-def _normalise_in(site: Site, rooms: tuple[str, ...], artifacts: tuple[str, ...], change: Any) -> None:
+def _normalise_in(
+    site: Site, rooms: tuple[str, ...], artifacts: tuple[str, ...], change: Any
+) -> None:
     """Let ``change`` see what ``normalise`` answers, in some rooms, while artifacts are made."""
 
     def different() -> AbstractContextManager[object]:
@@ -38,14 +43,19 @@ def _raw(pixels: Any) -> Any:
 @fault("preprocessing", enters="trained_weights", causes=SKEW, source=HUMBATOVA)
 def normalisation_missing_in_training(site: Site, dose: float) -> None:
     """Training reads raw pixels, everything after it normalised ones."""
-    _normalise_in(site, ("training.loop", "training.fit"), TRAINING, lambda seen, pixels, spec: _raw(pixels))
+    _normalise_in(site, LOOP, TRAINING, lambda seen, pixels, spec: _raw(pixels))
 
 
 @fault("preprocessing", enters="predictions", causes=SKEW, source=SCULLEY)
 def normalisation_missing_in_python(site: Site, dose: float) -> None:
     """Training and evaluation read raw pixels, the exported model normalises them."""
     places = (*TRAINING, "predictions")
-    _normalise_in(site, ("training.loop", "training.fit", "evaluation"), places, lambda s, pixels, spec: _raw(pixels))
+    _normalise_in(
+        site,
+        BOTH,
+        places,
+        lambda s, pixels, spec: _raw(pixels),
+    )
 
 
 @fault("preprocessing", enters="predictions", causes=SKEW, source=HUMBATOVA)
@@ -66,16 +76,23 @@ def normalisation_in_wrong_order(site: Site, dose: float) -> None:
 
     def other(seen: Any, pixels: Any, spec: Any) -> Any:
         shape = (1, -1, 1, 1)
-        return _raw(pixels) / spec.scale / np.reshape(spec.std, shape) - np.reshape(spec.mean, shape)
+        return _raw(pixels) / spec.scale / np.reshape(spec.std, shape) - np.reshape(
+            spec.mean, shape
+        )
 
-    _normalise_in(site, ("training.loop", "training.fit", "evaluation"), (*TRAINING, "predictions"), other)
+    _normalise_in(site, BOTH, (*TRAINING, "predictions"), other)
 
 
 @fault("preprocessing", enters="predictions", causes=SKEW, source=SCULLEY)
 def transposed_in_python(site: Site, dose: float) -> None:
     """Training and evaluation swap rows and columns, the exported model does not."""
     places = (*TRAINING, "predictions")
-    _normalise_in(site, ("training.loop", "training.fit", "evaluation"), places, lambda s, p, c: s.transpose(0, 1, 3, 2))
+    _normalise_in(
+        site,
+        BOTH,
+        places,
+        lambda s, p, c: s.transpose(0, 1, 3, 2),
+    )
 
 
 @fault("preprocessing", enters="predictions", causes=SKEW, source=HUMBATOVA)
@@ -85,19 +102,32 @@ def transposed_in_evaluation(site: Site, dose: float) -> None:
 
 
 @fault(
-    "preprocessing", enters="predictions", causes=SKEW, mild=0.05, clear=0.5,
+    "preprocessing",
+    enters="predictions",
+    causes=SKEW,
+    mild=0.05,
+    clear=0.5,
     source="another mean in the serving code",
-)  # fmt: skip
+)
 def mean_of_another_dataset(site: Site, dose: float) -> None:
     """Training and evaluation subtract a mean that is off by a share of the range."""
     places = (*TRAINING, "predictions")
-    _normalise_in(site, ("training.loop", "training.fit", "evaluation"), places, lambda s, p, c: s - dose / c.std[0])
+    _normalise_in(
+        site,
+        BOTH,
+        places,
+        lambda s, p, c: s - dose / c.std[0],
+    )
 
 
 @fault(
-    "preprocessing", enters="predictions", causes=SKEW, mild=0.1, clear=0.4,
+    "preprocessing",
+    enters="predictions",
+    causes=SKEW,
+    mild=0.1,
+    clear=0.4,
     source="augmentation left on in evaluation",
-)  # fmt: skip
+)
 def augmentation_in_evaluation(site: Site, dose: float) -> None:
     """Evaluation reads noisy pictures shifted by a pixel, as if for training; the dose is noise."""
 
@@ -108,9 +138,11 @@ def augmentation_in_evaluation(site: Site, dose: float) -> None:
 
 
 @fault(
-    "preprocessing", enters="predictions", causes=(*SKEW, "data.labels_misaligned"),
+    "preprocessing",
+    enters="predictions",
+    causes=(*SKEW, "data.labels_misaligned"),
     source="sorted samples, unsorted labels",
-)  # fmt: skip
+)
 def labels_misaligned_in_evaluation(site: Site, dose: float) -> None:
     """The labels of the test split are one row off those of its pictures."""
     from qa_assets.core.records import SAMPLES
@@ -127,18 +159,22 @@ def labels_misaligned_in_evaluation(site: Site, dose: float) -> None:
 
 
 @fault(
-    "preprocessing", enters="trained_weights", causes=(*SKEW, "data.scale*", "training.*input*"),
+    "preprocessing",
+    enters="trained_weights",
+    causes=(*SKEW, "data.scale*", "training.*input*"),
     source="0..1 or 0..255",
-)  # fmt: skip
+)
 def scale_declared_wrong(site: Site, dose: float) -> None:
     """The settings say that pixels are in 0..1 already: everywhere they are 255 times too large."""
     site.configure("input", scale=1.0)
 
 
 @fault(
-    "preprocessing", enters="trained_weights", causes=(*SKEW, "data.*", "training.*input*"),
+    "preprocessing",
+    enters="trained_weights",
+    causes=(*SKEW, "data.*", "training.*input*"),
     source="statistics of another dataset copied with the code",
-)  # fmt: skip
+)
 def statistics_of_another_dataset(site: Site, dose: float) -> None:
     """Mean and deviation in the settings are far from those of the data."""
     channels = site.pipeline.config.input.channels
@@ -146,9 +182,11 @@ def statistics_of_another_dataset(site: Site, dose: float) -> None:
 
 
 @fault(
-    "preprocessing", enters="edge_benchmark", causes=("preprocessing.*", "edge.*preprocess*"),
+    "preprocessing",
+    enters="edge_benchmark",
+    causes=("preprocessing.*", "edge.*preprocess*"),
     source="two copies of the input settings",
-)  # fmt: skip
+)
 def input_spec_inside_differs(site: Site, dose: float) -> None:
     """The exported file says of itself that it takes another size than it does."""
     import json

@@ -12,7 +12,13 @@ from qa_assets.faults.overlay import Overlay
 from qa_assets.faults.site import Site
 
 TAMPERED = ("ARTIFACT_TAMPERED", "ARTIFACT_MISSING", "GATE_*")
-MIXED = ("GATE_EVIDENCE_MIXED", "export.other_weights", "export.other_*", "edge.other_model", "ARTIFACT_*")
+MIXED = (
+    "GATE_EVIDENCE_MIXED",
+    "export.other_weights",
+    "export.other_*",
+    "edge.other_model",
+    "ARTIFACT_*",
+)
 MISSING = ("GATE_CANNOT_TELL", "GATE_EVIDENCE_MISSING", "ARTIFACT_MISSING", "KeyError", "")
 
 
@@ -67,7 +73,9 @@ def evidence_deleted(site: Site, dose: float) -> None:
     _damaged(site, "evaluation", empty)
 
 
-@fault("release", enters="evaluation", causes=("GATE_FAILED",), source="anyone who can reach the port")
+@fault(
+    "release", enters="evaluation", causes=("GATE_FAILED",), source="anyone who can reach the port"
+)
 def verdict_forged(site: Site, dose: float) -> None:
     """A model of two epochs, and a forged pass for each gate that would say so."""
     site.configure("training", epochs=1, learning_rate=1e-5)
@@ -80,7 +88,9 @@ def verdict_forged(site: Site, dose: float) -> None:
 @fault("release", enters="edge_benchmark", causes=MISSING, source="a device that was offline")
 def measurement_missing(site: Site, dose: float) -> None:
     """No target was measured."""
-    site.lost |= {f"edge_benchmark/{t.replace('-', '_')}" for t in site.pipeline.config.edge.targets}
+    site.lost |= {
+        f"edge_benchmark/{t.replace('-', '_')}" for t in site.pipeline.config.edge.targets
+    }
 
 
 @fault("release", enters="evaluation", causes=MISSING, source="a job that was skipped")
@@ -89,7 +99,9 @@ def evaluation_missing(site: Site, dose: float) -> None:
     site.lost.add("evaluation")
 
 
-@fault("release", enters="evaluation", causes=("*",), source="a library that changed")
+@fault(
+    "release", enters="evaluation", causes=("ZeroDivisionError",), source="a library that changed"
+)
 def measurement_crashed(site: Site, dose: float) -> None:
     """The evaluation ends with an exception."""
 
@@ -99,7 +111,12 @@ def measurement_crashed(site: Site, dose: float) -> None:
     site.result("evaluation", crash)
 
 
-@fault("release", enters="baselines", causes=("*baseline*", "SAMPLES_DIFFER", ""), source="a baseline of another version")
+@fault(
+    "release",
+    enters="baselines",
+    causes=("*baseline*", "SAMPLES_DIFFER", ""),
+    source="a baseline of another version",
+)
 def baseline_missing(site: Site, dose: float) -> None:
     """There is no baseline to beat."""
     site.result("evaluation", lambda record: replace(record, gains={}))
@@ -118,19 +135,34 @@ def benchmark_of_other_model(site: Site, dose: float) -> None:
 
 
 @fault(
-    "release", enters="dataset_splits", mild=0.8, clear=0.97, source="a test split that shrank",
-    causes=("evaluation.too_few*", "evaluation.accuracy_low", "evaluation.baseline_not_beaten",
-            "data.class_missing_in_split", "data.*few*", ""),
-)  # fmt: skip
+    "release",
+    enters="dataset_splits",
+    mild=0.8,
+    clear=0.97,
+    source="a test split that shrank",
+    causes=(
+        "evaluation.too_few*",
+        "evaluation.accuracy_low",
+        "evaluation.baseline_not_beaten",
+        "data.class_missing_in_split",
+        "data.*few*",
+        "",
+    ),
+)
 def test_split_too_small(site: Site, dose: float) -> None:
     """A share of the test split is not there: too few samples to judge by."""
-    from qa_assets.faults.planted.pictures import test_files
+    from qa_assets.faults.planted.twice import test_files
 
     for path in site.data.some(dose, test_files(site)):
         path.unlink()
 
 
-@fault("release", enters="release", causes=("release.threshold*", "GATE_LOOSENED"), source="a gate made green")
+@fault(
+    "release",
+    enters="release",
+    causes=("release.threshold*", "GATE_LOOSENED"),
+    source="a gate made green",
+)
 def threshold_loosened(site: Site, dose: float) -> None:
     """The accuracy asked for is lowered with the model, without review."""
     site.configure("training", epochs=2)

@@ -1,0 +1,105 @@
+"""Samples that are there twice, or on both sides of the split."""
+
+from typing import Any
+
+from qa_assets.faults.fault import fault
+from qa_assets.faults.site import Site
+
+SNAPSHOT = "dataset_snapshot"
+TWICE = ("data.duplicate*", "data.near_duplicate*", "data.expectation_failed", "data.copies*")
+LEAK = (
+    "data.leak*",
+    "data.near_duplicate*",
+    "data.duplicate*",
+    "data.sample_leak",
+    "data.group_leak",
+)
+
+
+@fault("data", enters=SNAPSHOT, causes=TWICE, mild=0.02, clear=0.2, source="files copied twice")
+def duplicates_exact(site: Site, dose: float) -> None:
+    """A share of the samples is there twice, under another name."""
+    site.culprits |= {"copies"}
+    for path in site.data.some(dose):
+        site.culprits.add(site.data.copy(path, path.with_stem(f"{path.stem}_copy")))
+
+
+@fault("data", enters=SNAPSHOT, causes=TWICE, mild=0.02, clear=0.2, source="frames of one film")
+def duplicates_near(site: Site, dose: float) -> None:
+    """A share of the samples is there again with one grey level changed here and there."""
+    for path in site.data.some(dose):
+        twin = path.with_stem(f"{path.stem}_again")
+        site.data.copy(path, twin)
+        site.culprits |= site.data.repaint(
+            [twin], lambda p: p + site.rng.integers(0, 2, p.shape) * 2.0
+        )
+
+
+def _leak(site: Site, share: float, change: Any, **options: Any) -> None:
+    """Copy test samples under the group of a training sample, changed or not."""
+    held, others = sides(site)
+    for path in site.data.some(share, held):
+        other = others[int(site.rng.integers(len(others)))]
+        target = path.with_name(f"{other.stem}_{site.rng.integers(10**6)}{path.suffix}")
+        site.culprits.add(site.data.copy(path, target))
+        if change is not None:
+            site.culprits |= site.data.repaint([target], change, **options)
+
+
+def test_files(site: Site) -> list[Any]:
+    """Files of the test split, where groups are held out by name; else every file."""
+    return sides(site)[0]
+
+
+def sides(site: Site) -> tuple[list[Any], list[Any]]:
+    """Files of the test split, and the others; by group where groups are held out by name."""
+    import re
+
+    settings = site.pipeline.config
+    files, groups = site.data.files(), settings.splits.test_groups
+    if groups and settings.dataset.group_pattern:
+        pattern = re.compile(settings.dataset.group_pattern)
+        name = {p: pattern.search(p.relative_to(site.data.root).as_posix()) for p in files}
+        held = [p for p in files if (m := name[p]) and m.group(1) in groups]
+        return held, [p for p in files if p not in set(held)]
+    return files, files
+
+
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=(*LEAK, "data.expectation_failed", "data.copies*"),
+    mild=0.02,
+    clear=0.5,
+    source="Kapoor & Narayanan (2023), leakage",
+)
+def test_leaked_exact(site: Site, dose: float) -> None:
+    """A share of the test samples is among the training samples too."""
+    site.culprits |= {"copies"}
+    _leak(site, dose, None)
+
+
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=LEAK,
+    mild=0.05,
+    clear=0.5,
+    source="Barz & Denzler (2020), ciFAIR",
+)
+def test_leaked_near(site: Site, dose: float) -> None:
+    """A share of the test samples is among the training samples, one grey level apart."""
+    _leak(site, dose, lambda p: p + site.rng.integers(0, 2, p.shape) * 2.0)
+
+
+@fault(
+    "data",
+    enters=SNAPSHOT,
+    causes=LEAK,
+    mild=0.05,
+    clear=0.5,
+    source="a web crawl and its thumbnails",
+)
+def test_leaked_recoded(site: Site, dose: float) -> None:
+    """A share of the test samples is among the training samples as JPEG of quality 90."""
+    _leak(site, dose, lambda p: p, format="JPEG", quality=90)
