@@ -133,7 +133,7 @@ def read_pipeline(folder: Path, root: Path) -> Pipeline:
     config = load_settings(folder / DEFS, PipelineConfig, at=("attributes",))
     pipeline = Pipeline(config, folder, root)
     for target in config.edge.targets:
-        find(target)
+        find(target, config.edge)
     for chosen in (config.gates, config.monitors):
         for check, thresholds in chosen.chosen():
             pipeline.resolve_files(check, thresholds)

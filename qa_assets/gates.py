@@ -17,8 +17,8 @@ from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict, cannot_tell
 from qa_assets.resources import ArtifactStoreResource, Stored, asset_key
 
-PER_TARGET = "edge_benchmark"
-"""A check that names this asset is posted once on the asset of each target."""
+PER_TARGET = ("edge_benchmark", "edge_comparison")
+"""A check that names one of these assets is posted once on the asset of each target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,14 @@ class Posted:
 
 def posted_checks(pipeline: Pipeline, artifacts: Mapping[str, Artifact]) -> list[Posted]:
     """Every check that the pipeline's settings post, per target where it reads one."""
-    targets = [name for name in artifacts if name.startswith(f"{PER_TARGET}/")]
+    prefix = f"{PER_TARGET[0]}/"
+    targets = [name.removeprefix(prefix) for name in artifacts if name.startswith(prefix)]
     posted: list[Posted] = []
     for chosen, blocking in ((pipeline.config.gates, True), (pipeline.config.monitors, False)):
         for check, thresholds in chosen.chosen():
             given = pipeline.resolve_files(check, thresholds)
-            for target in targets if PER_TARGET in check.assets else [""]:
-                names = {p: target if p == PER_TARGET else p for p in check.assets}
+            for target in [""] if set(PER_TARGET).isdisjoint(check.assets) else targets:
+                names = {p: f"{p}/{target}" if p in PER_TARGET else p for p in check.assets}
                 reads = {p: artifacts[name] for p, name in names.items()}
                 posted.append(Posted(check, names[check.assets[0]], reads, given, blocking))
     order = list(artifacts)

@@ -5,6 +5,7 @@ libraries are heavy (torch 1.2 CPU-seconds, scikit-learn 1.1, great_expectations
 Dagster imports this module in every process that loads the definitions.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from qa_assets.config import Pipeline
 from qa_assets.core import progress
 from qa_assets.core.record import Earlier, Record
 from qa_assets.core.records import (
+    VARIANTS,
     Baselines,
     DatasetSnapshot,
     DatasetSplits,
@@ -24,7 +26,9 @@ from qa_assets.core.records import (
     QaReport,
     Release,
     TrainedWeights,
+    VariantName,
 )
+from qa_assets.core.records_edge import EdgeComparison
 from qa_assets.core.records_probe import TrainingProbe
 from qa_assets.core.verdict import Verdict
 from qa_assets.gates import Posted, posted_checks
@@ -154,7 +158,11 @@ def _model(graph: Collector, pipeline: Pipeline) -> None:
 def _devices(graph: Collector, pipeline: Pipeline) -> None:
     config, spec = pipeline.config, pipeline.config.input
 
-    written = (pipeline.name, config.export, spec)
+    from qa_assets.edge.target import find
+
+    chosen = {find(target, config.edge).variant for target in config.edge.targets}
+    variants: list[VariantName] = [name for name in VARIANTS if name in chosen]
+    written = (pipeline.name, config.export, spec, variants)
 
     @graph.asset("export", "training", "preprocessing", kinds={"onnx"}, settings=written)
     def onnx_model(
@@ -164,7 +172,7 @@ def _devices(graph: Collector, pipeline: Pipeline) -> None:
     ) -> OnnxModel:
         """One file for devices: network, preprocessing, labels, input spec and provenance."""
         from qa_assets.export.onnx_file import export
-        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.preprocessing.samples import ids_of, load_split, read_payloads
         from qa_assets.training.network import restore
 
         network = restore(trained_weights, spec, len(dataset_snapshot.classes))
@@ -174,7 +182,13 @@ def _devices(graph: Collector, pipeline: Pipeline) -> None:
             "dataset_version": dataset_snapshot.version,
             "weights_digest": trained_weights.weights_digest,
         }
-        return export(network, test, spec, config.export, provenance)
+        golden = frozenset(ids_of(dataset_splits, "test")[: config.export.golden])
+        return export(
+            network, test, spec, config.export, provenance,
+            variants=variants,
+            train=load_split(dataset_snapshot, dataset_splits, "train", spec) if variants else None,
+            golden=dict(read_payloads(dataset_snapshot, golden)),
+        )  # fmt: skip
 
     for target in config.edge.targets:
         _device(graph, pipeline, target)
@@ -182,9 +196,11 @@ def _devices(graph: Collector, pipeline: Pipeline) -> None:
 
 def _device(graph: Collector, pipeline: Pipeline, target: str) -> None:
     config = pipeline.config
-    name = f"edge_benchmark/{target.replace('-', '_')}"
+    asset = re.sub(r"\W", "_", target)
+    edge = config.edge.model_copy(update={"targets": (target,)})
+    kinds, measured = {"onnx", asset}, (edge, config.input)
 
-    @graph.asset("edge", kinds={"onnx", target}, settings=(config.edge, config.input), name=name)
+    @graph.asset("edge", kinds=kinds, settings=measured, name=f"edge_benchmark/{asset}")
     def edge_benchmark(
         onnx_model: OnnxModel,
         dataset_snapshot: DatasetSnapshot,
@@ -198,6 +214,23 @@ def _device(graph: Collector, pipeline: Pipeline, target: str) -> None:
         wanted = frozenset(ids_of(dataset_splits, "test"))
         payloads = dict(sorted(read_payloads(dataset_snapshot, wanted)))
         return benchmark(target, onnx_model, payloads, config.input, config.edge, scratch)
+
+    @graph.asset(
+        "edge",
+        "preprocessing",
+        kinds=kinds,
+        settings=measured,
+        name=f"edge_comparison/{asset}",
+        reads=["onnx_model", f"edge_benchmark/{asset}"],
+    )
+    def edge_comparison(records: Mapping[str, Record], scratch: Path) -> EdgeComparison:
+        """The target against the reference, stage by stage from raw bytes, and why it departs."""
+        from qa_assets.edge.comparison import compare
+
+        model, answers = records["onnx_model"], records[f"edge_benchmark/{asset}"]
+        assert isinstance(model, OnnxModel)
+        assert isinstance(answers, EdgeBenchmark)
+        return compare(target, model, answers, config.input, config.edge, scratch)
 
 
 def _outcome(

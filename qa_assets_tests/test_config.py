@@ -54,7 +54,7 @@ def test_every_check_can_be_a_gate() -> None:
         ("samples_suite.json", "no_such_suite.json", "CONF_PATH", "no_such_suite.json"),
         ("samples_suite.json", "../digits/samples_suite.json/..", "CONF_PATH", ".."),
         ("name: digits", "name: Digits 2", "CONF_RANGE", "name"),
-        ("targets: [ort-cpu]", "targets: [ort_gpu]", "CONF_UNKNOWN", "ort-cpu"),
+        ("targets: [ort-cpu,", "targets: [ort_gpu,", "CONF_UNKNOWN", "ort-cpu"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from qa_assets.checks.parity import agreement
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records import EdgeBenchmark, OnnxModel
-from qa_assets.core.verdict import Verdict, at_most, cannot_tell, none_of
+from qa_assets.core.intervals import paired_difference
+from qa_assets.core.records import LOGITS, SAMPLES, EdgeBenchmark, OnnxModel, Predictions
+from qa_assets.core.tables import read_array, read_table
+from qa_assets.core.verdict import Verdict, at_most, cannot_tell, none_of, surely_at_least
 
 _MIB = 1 << 20
 
@@ -24,7 +28,8 @@ def edge_answers(edge_benchmark: EdgeBenchmark) -> Verdict:
 @check
 def edge_ran_this_model(edge_benchmark: EdgeBenchmark, onnx_model: OnnxModel) -> Verdict:
     """The target ran the very file that was exported."""
-    ran, exported = edge_benchmark.model_sha256, onnx_model.sha256
+    ran = edge_benchmark.model_sha256
+    exported = onnx_model.variant_sha256(edge_benchmark.variant)
     found = [] if ran == exported else [f"{ran[:12]} instead of {exported[:12]}"]
     where = {"target": edge_benchmark.target}
     return none_of(found, "other model on the target", cause="edge.other_model", where=where)
@@ -38,11 +43,13 @@ def edge_agrees_with_cloud(
     max_disagreement: Share = 0.01,
     max_relative_error: Positive = 0.01,
 ) -> Verdict:
-    """From raw bytes, the target answers the test samples as the exported model does.
+    """From raw bytes, the target answers the test samples as its file does on the reference.
+
+    What a file of fewer bits lost against the exported one is judged by ``variants_agree``.
 
     Args:
         edge_benchmark: Answers of the target, its own decoder included.
-        onnx_model: Answers of the reference runtime on pixels decoded here.
+        onnx_model: Answers of the reference runtime to that file, on pixels decoded here.
         max_disagreement: Largest share of samples with another class, in [0, 1].
         max_relative_error: Largest difference of a sample's logits, in shares of the range of its
             reference logits.
@@ -58,6 +65,7 @@ def edge_agrees_with_cloud(
         max_relative_error=max_relative_error,
         cause="edge.other",
         who=f"{edge_benchmark.target} and the exported model",
+        reference_logits=onnx_model.variant_logits(edge_benchmark.variant),
     )
     return replace(verdict, where={"target": edge_benchmark.target} if verdict.cause else {})
 
@@ -77,6 +85,10 @@ def latency_within_budget(
     """
     if edge_benchmark.outcome != "OK":
         return _silent(edge_benchmark)
+    if edge_benchmark.emulated:
+        return Verdict(
+            outcome="pass", summary=f"{edge_benchmark.target} is not there for its times"
+        )
     if "p90" not in edge_benchmark.latency_ms:
         return cannot_tell("too few calls were timed for a 90th percentile: raise edge.calls")
     verdict = at_most(
@@ -103,6 +115,10 @@ def memory_within_budget(
     """
     if edge_benchmark.outcome != "OK":
         return _silent(edge_benchmark)
+    if edge_benchmark.emulated:
+        return Verdict(
+            outcome="pass", summary=f"{edge_benchmark.target} is not there for its memory"
+        )
     return at_most(
         edge_benchmark.peak_rss_mib,
         max_rss_mib,
@@ -110,6 +126,70 @@ def memory_within_budget(
         cause="edge.memory",
         where={"target": edge_benchmark.target},
     )
+
+
+@check
+def memory_does_not_grow(
+    edge_benchmark: EdgeBenchmark,
+    *,
+    max_growth_mib: Positive = 8.0,
+    max_slope_kib: Positive = 4.0,
+) -> Verdict:
+    """The target keeps no memory from call to call.
+
+    A leak is both a growth worth speaking of and a slope that holds throughout: a runtime that
+    makes room once has the first without the second.
+
+    Args:
+        edge_benchmark: The measurement, over calls of varied batch sizes.
+        max_growth_mib: Largest growth, in MiB.
+        max_slope_kib: Largest growth a call by a robust slope, in KiB.
+    """
+    if edge_benchmark.outcome != "OK":
+        return _silent(edge_benchmark)
+    if edge_benchmark.emulated:
+        return Verdict(
+            outcome="pass", summary=f"{edge_benchmark.target} is not there for its memory"
+        )
+    growth, slope = edge_benchmark.rss_growth_mib, edge_benchmark.rss_slope_kib
+    if growth <= max_growth_mib or slope > max_slope_kib:
+        what = f"the growth of the memory in MiB, at {slope:.3g} KiB a call,"
+        return at_most(
+            growth, max_growth_mib, what, cause="edge.leak",
+            where={"target": edge_benchmark.target},
+        )  # fmt: skip
+    what = "the growth of the memory a call in KiB"
+    where = {"target": edge_benchmark.target}
+    return at_most(slope, max_slope_kib, what, cause="edge.leak", where=where)
+
+
+@check
+def accuracy_kept_on_edge(
+    edge_benchmark: EdgeBenchmark, predictions: Predictions, *, max_loss: Share = 0.02
+) -> Verdict:
+    """The target is as often right as the trained network, on the same samples.
+
+    Args:
+        edge_benchmark: Answers of the target.
+        predictions: Answers of the trained network, and the labels.
+        max_loss: Largest loss in accuracy that even the unfavourable end of its interval may have.
+
+    Source: paired difference, see ``core.intervals.paired_difference``.
+    """
+    if edge_benchmark.outcome != "OK":
+        return _silent(edge_benchmark)
+    told = read_table(predictions, SAMPLES)
+    if tuple(told["id"]) != tuple(read_table(edge_benchmark, SAMPLES)["id"]):
+        return cannot_tell("the target and the network did not answer the same samples")
+    answers = read_array(edge_benchmark, LOGITS).argmax(axis=1)
+    there = np.array([predictions.classes[i] for i in answers]) == told["label"].to_numpy()
+    here = (told["predicted"] == told["label"]).to_numpy()
+    gain = paired_difference(int((there & ~here).sum()), int((here & ~there).sum()), len(here))
+    lost = tuple(told["id"][here & ~there])
+    return surely_at_least(
+        gain, -max_loss, "the gain in accuracy on the target", cause="edge.accuracy_lost",
+        where={"target": edge_benchmark.target}, samples=lost,
+    )  # fmt: skip
 
 
 @check

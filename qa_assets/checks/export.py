@@ -1,12 +1,16 @@
 """The exported file: well formed, complete in itself, and the same model as in training."""
 
 import json
+from dataclasses import replace
 
-from qa_assets.checks.parity import agreement
+import numpy as np
+
+from qa_assets.checks.parity import agreement, disagreements, margins
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records import OnnxModel, Predictions, TrainedWeights
-from qa_assets.core.verdict import Verdict, cannot_tell, none_of
+from qa_assets.core.records import LOGITS, OnnxModel, Predictions, TrainedWeights
+from qa_assets.core.tables import read_array
+from qa_assets.core.verdict import Verdict, at_most, cannot_tell, none_of
 
 _EXTERNAL = "ONNX_EXTERNAL"
 
@@ -14,7 +18,8 @@ _EXTERNAL = "ONNX_EXTERNAL"
 @check
 def onnx_well_formed(onnx_model: OnnxModel) -> Verdict:
     """The file keeps to ONNX, to known operators, and to the inputs and outputs agreed on."""
-    faults = [fault for fault in onnx_model.faults if not fault.startswith(_EXTERNAL)]
+    every = [*onnx_model.faults, *(f for v in onnx_model.variants.values() for f in v.faults)]
+    faults = [fault for fault in every if not fault.startswith(_EXTERNAL)]
     where = {"fault": faults[0].split()[0]} if faults else {}
     return none_of(faults, "faults in the file", cause="export.malformed", where=where)
 
@@ -69,3 +74,47 @@ def onnx_agrees_with_torch(
         cause="export.other",
         who="the exported model and the trained network",
     )
+
+
+@check
+def variants_agree(
+    onnx_model: OnnxModel,
+    *,
+    max_disagreement: Share = 0.01,
+    max_rounding_error: Positive = 0.1,
+    max_flip_margin: Share = 0.15,
+) -> Verdict:
+    """The files made for targets of fewer bits decide as the exported one does.
+
+    Args:
+        onnx_model: Answers of the reference runtime to every file.
+        max_disagreement: Largest share of samples with another class, in [0, 1].
+        max_rounding_error: Largest difference of a sample's logits, in shares of the range of its
+            reference logits.
+        max_flip_margin: Largest margin of the reference, in shares of that range, at which another
+            class is put down to rounding.
+
+    Source: healthy int8 files flip samples of a margin below 0.15, broken ones any.
+    """
+    exact = read_array(onnx_model, LOGITS).astype(np.float64)
+    verdict = Verdict(outcome="pass", summary="no other file was made", measured=0.0)
+    for name in onnx_model.variants:
+        verdict = agreement(
+            onnx_model,
+            onnx_model,
+            max_disagreement=max_disagreement,
+            max_relative_error=max_rounding_error,
+            cause=f"export.{name}",
+            who=f"the {name} file and the exported one",
+            tested_logits=onnx_model.variant_logits(name),
+        )
+        if not verdict.passed:
+            return replace(verdict, where={"variant": name})
+        rounded = read_array(onnx_model, onnx_model.variant_logits(name)).astype(np.float64)
+        flipped = disagreements(rounded, exact)
+        margin = float(margins(exact)[flipped].max()) if flipped.any() else 0.0
+        if margin > max_flip_margin:
+            what = f"the largest margin of a sample that the {name} file gives another class"
+            cause, where = f"export.{name}_sure_answers_change", {"variant": name}
+            return at_most(margin, max_flip_margin, what, cause=cause, where=where)
+    return verdict

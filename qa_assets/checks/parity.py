@@ -48,6 +48,20 @@ def relative_errors(answers: Logits, reference: Logits) -> NDArray[np.float64]:
     return np.where(np.isfinite(errors), errors, np.inf)
 
 
+def margins(reference: Logits) -> NDArray[np.float64]:
+    """How sure each decision is: the largest logit minus the next, in shares of their range.
+
+    Args:
+        reference: Finite logits, shape (sample, class).
+
+    Returns:
+        Shape (sample,), in [0, 1]; 0 where all are equal.
+    """
+    exact = np.sort(reference.astype(np.float64), axis=1)
+    apart = exact[:, -1] - exact[:, -2 if exact.shape[1] > 1 else -1]
+    return apart / np.maximum(np.ptp(exact, axis=1), np.finfo(np.float64).tiny)
+
+
 def agreement(
     tested: Record,
     reference: Record,
@@ -56,6 +70,8 @@ def agreement(
     max_relative_error: float,
     cause: str,
     who: str,
+    tested_logits: str = LOGITS,
+    reference_logits: str = LOGITS,
 ) -> Verdict:
     """Whether two records with ``samples.parquet`` and ``logits.npy`` give the same answers.
 
@@ -66,9 +82,11 @@ def agreement(
         max_relative_error: Largest relative logit error of any sample.
         cause: Prefix of the cause: ``<cause>_decisions`` or ``<cause>_logits``.
         who: The two, in words.
+        tested_logits: Name of the file of answers of the one.
+        reference_logits: Name of that of the other.
     """
-    answers = read_array(tested, LOGITS).astype(np.float64)
-    right = read_array(reference, LOGITS).astype(np.float64)
+    answers = read_array(tested, tested_logits).astype(np.float64)
+    right = read_array(reference, reference_logits).astype(np.float64)
     ids = tuple(read_table(tested, SAMPLES)["id"])
     missing = _not_comparable(tested, reference, ids, answers, right)
     if missing:

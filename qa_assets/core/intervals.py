@@ -3,6 +3,9 @@
 import math
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qa_assets.core.record import Estimate
 
 
@@ -53,3 +56,33 @@ def paired_difference(better: int, worse: int, n: int, *, confidence: float = 0.
         n,
         confidence,
     )
+
+
+def theil_sen(values: "NDArray[np.floating]") -> float:
+    """Slope of ``values`` over their index: the median of the slopes between any two of them.
+
+    Source: Sen, P. K. (1968), Estimates of the regression coefficient based on Kendall's tau,
+    JASA 63; reference: ``scipy.stats.theilslopes``.
+    """
+    first, second = np.triu_indices(len(values), 1)
+    return float(np.median((values[second] - values[first]) / (second - first)))
+
+
+def bootstrap_median(
+    values: "NDArray[np.floating]", *, confidence: float = 0.95, resamples: int = 2000
+) -> Estimate:
+    """A median with its percentile bootstrap interval; the same values give the same interval.
+
+    Args:
+        values: Independent measurements.
+        confidence: Coverage, in (0, 1).
+        resamples: Draws with replacement.
+
+    Source: Efron, B. (1979), Bootstrap methods, Annals of Statistics 7; reference:
+    ``scipy.stats.bootstrap(..., method="percentile")``.
+    """
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(values), (resamples, len(values)))
+    medians = np.median(np.asarray(values)[drawn], axis=1)
+    low, high = np.quantile(medians, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(float(np.median(values)), float(low), float(high), len(values), confidence)

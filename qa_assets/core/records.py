@@ -4,11 +4,16 @@ Names of files inside a record are part of its contract and stand as constants b
 Parquet, weights safetensors, models ONNX, arrays NumPy's own format (never with objects in it).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
+from qa_assets.core.tables import read_array, read_table
 
 Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
@@ -18,6 +23,7 @@ STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
 LOGITS = "logits.npy"
 MODEL = "model.onnx"
+GOLDEN = "golden.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +289,39 @@ class Evaluation(Record):
         return shown
 
 
+VariantName = Literal["static", "int8", "fp16"]
+VARIANTS: tuple[VariantName, ...] = ("static", "int8", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A file made of the exported one, for targets that cannot take that as it is.
+
+    Attributes:
+        sha256: Digest of ``model.<variant>.onnx``.
+        size: Its bytes.
+        opset: Version of the default operator set.
+        ir_version: Version of the file format.
+        inputs: Name -> ``dtype[shape]`` of each input.
+        faults: What the contract found wrong, in words.
+    """
+
+    sha256: str
+    size: int
+    opset: int
+    ir_version: int
+    inputs: Mapping[str, str]
+    faults: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxModel(Record):
     """One file that a device needs: network, preprocessing, labels, input spec, provenance.
 
     Files: ``model.onnx``. ``samples.parquet``: id of each test sample, in order. ``logits.npy``:
-    the answers of the reference runtime on them, float32, shape (sample, class).
+    the answers of the reference runtime on them, float32, shape (sample, class). For each variant
+    ``model.<variant>.onnx`` and ``logits.<variant>.npy``. ``golden.parquet``: id and payload (raw
+    bytes) of the test samples on which devices and runtimes are compared stage by stage.
 
     Attributes:
         sha256: Digest of ``model.onnx``.
@@ -302,6 +335,7 @@ class OnnxModel(Record):
         faults: What the checker and the contract found wrong, in words; empty when well formed.
         external_files: Files that the model would need beside it.
         weights_digest: Of the weights inside.
+        variants: What else was made of it, by name.
     """
 
     sha256: str
@@ -315,10 +349,34 @@ class OnnxModel(Record):
     faults: tuple[str, ...] = ()
     external_files: tuple[str, ...] = ()
     weights_digest: str
+    variants: Mapping[VariantName, Variant] = field(default_factory=dict[VariantName, Variant])
+
+    def variant_body(self, variant: str) -> bytes:
+        """The bytes of the file that a target takes; ``float`` is the exported one itself."""
+        return self.read(MODEL if variant == "float" else f"model.{variant}.onnx")
+
+    def variant_logits(self, variant: str) -> str:
+        """Name of the file with the reference answers of that variant."""
+        return LOGITS if variant == "float" else f"logits.{variant}.npy"
+
+    def variant_ports(self, variant: str) -> Mapping[str, str]:
+        """The inputs of the file that a target takes."""
+        return next((v.inputs for n, v in self.variants.items() if n == variant), self.inputs)
+
+    def variant_sha256(self, variant: str) -> str:
+        """Digest of the file that a target takes."""
+        return next((v.sha256 for n, v in self.variants.items() if n == variant), self.sha256)
 
     def metadata(self) -> Metadata:
         """Size, versions, inputs, outputs, operators."""
         shown = dict(Record.metadata(self))
+        made: list[tuple[object, ...]] = [
+            (n, v.size, v.opset, v.ir_version, v.inputs.get("pixels", ""), v.sha256[:12])
+            for n, v in self.variants.items()
+        ]
+        if made:
+            columns = ("variant", "bytes", "opset", "IR version", "pixels", "digest")
+            shown["variants"] = table(columns, made)
         ports: list[tuple[object, ...]] = [
             *(("input", n, t) for n, t in self.inputs.items()),
             *(("output", n, t) for n, t in self.outputs.items()),
@@ -329,6 +387,13 @@ class OnnxModel(Record):
         shown["operators used"] = table(("operator", "times"), operators)
         shown["inside the file"] = table(("property", "value"), properties)
         return shown
+
+
+def golden_logits(model: OnnxModel, variant: str) -> NDArray[np.generic]:
+    """Reference answers of one of the model's files to its golden samples, in the order of ids."""
+    rows = {name: row for row, name in enumerate(read_table(model, SAMPLES)["id"])}
+    ids = sorted(read_table(model, GOLDEN)["id"])
+    return read_array(model, model.variant_logits(variant))[[rows[i] for i in ids]]
 
 
 TargetOutcome = Literal["OK", "REFUSED", "CRASH", "TIMEOUT", "NO-RESULT"]
@@ -346,12 +411,20 @@ class EdgeBenchmark(Record):
         target: Name of the runtime or device.
         outcome: Whether it answered, and if not, how it failed.
         message: What it said when it failed.
-        model_sha256: Digest of the model it ran.
+        variant: Which of the exported files it takes: ``float`` is the exported one itself.
+        model_sha256: Digest of that file.
+        converted: The target's own tools made another file of it before it ran.
+        emulated: Its answers count, its times mean nothing and are not kept.
         latency_ms: ``p50``, ``p90`` (from 64 calls on) and ``p99`` (from 662 calls on).
         throughput: Samples a second in the largest measured batch.
         load_ms: From the file to a session that can run.
         first_ms: First inference, which may still allocate and compile.
+        decode_ms: From raw bytes to pixels, a sample.
+        cpu_ms: Processor time of a single-sample call.
+        cpu_share: Processor time a second in the timed loop; below one others were using it.
         peak_rss_mib: Largest resident memory of the worker.
+        rss_growth_mib: How much resident memory grew over calls of varied batch sizes.
+        rss_slope_kib: The same a call, as a robust slope.
         size: Bytes of the model file.
         machine: Fingerprint of where it ran: processor, cores, system, runtime, decoder.
         contended: The machine was too busy for the times to be judged.
@@ -360,13 +433,21 @@ class EdgeBenchmark(Record):
     target: str
     outcome: TargetOutcome
     message: str = ""
+    variant: str = "float"
     model_sha256: str
+    converted: bool = False
+    emulated: bool = False
     samples: int = 0
     latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     throughput: float = 0.0
     load_ms: float = 0.0
     first_ms: float = 0.0
+    decode_ms: float = 0.0
+    cpu_ms: float = 0.0
+    cpu_share: float = 1.0
     peak_rss_mib: float = 0.0
+    rss_growth_mib: float = math.nan
+    rss_slope_kib: float = math.nan
     size: int
     machine: Mapping[str, str] = field(default_factory=dict[str, str])
     contended: bool = False
@@ -386,7 +467,9 @@ class EdgeBenchmark(Record):
 class Release(Record):
     """Everything that is shipped, and the evidence that allowed it.
 
-    Files: ``model.onnx``, ``weights.safetensors``, ``model.py``, ``settings.json``,
+    Files: ``model.onnx`` (and ``model.<variant>.onnx``), ``golden.parquet`` (id, payload) and
+    ``golden_logits.npy`` (and ``golden_logits.<variant>.npy``), ``weights.safetensors``,
+    ``model.py``, ``settings.json``,
     ``verdicts.json``, ``evidence/<asset>.json`` (each record's fields), ``RELEASE.md``.
 
     Attributes:

@@ -1,29 +1,20 @@
 """What one target answers from raw bytes and what it costs there, whatever the target does."""
 
-import inspect
-import io
 import math
-import os
-import shutil
-import tempfile
-import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from qa_assets import SILENT
 from qa_assets.core.config import InputSpec
-from qa_assets.core.digests import canonical_json
+from qa_assets.core.digests import digest_bytes
+from qa_assets.core.intervals import theil_sen
 from qa_assets.core.pictures import histogram
-from qa_assets.core.records import LOGITS, MODEL, SAMPLES, EdgeBenchmark, OnnxModel, TargetOutcome
+from qa_assets.core.records import LOGITS, MODEL, SAMPLES, EdgeBenchmark, OnnxModel
 from qa_assets.core.tables import array_bytes, table_bytes
-from qa_assets.edge import worker
-from qa_assets.edge.process import Ended, run_bounded
+from qa_assets.edge.job import Answered, batch_of, missing, run_job
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import EdgeTarget, find
 
@@ -33,32 +24,6 @@ NEEDED_CALLS = {"p50": 1, "p90": 64, "p99": 662}
 
 Source: distribution-free bounds; below them the upper confidence limit is the maximum.
 """
-_BATCH = 64
-_WORDS = 600
-
-
-class Report(BaseModel):
-    """The worker's JSON line: what comes back from a device is input, and checked as such."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    outcome: Literal["OK", "REFUSED"]
-    message: str = ""
-    samples: int = 0
-    load_ms: float = 0.0
-    first_ms: float = 0.0
-    throughput: dict[int, float] = {}
-    cpu_share: float = 1.0
-    peak_rss_mib: float | None = None
-    machine: dict[str, str] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    outcome: TargetOutcome
-    message: str = ""
-    report: Report | None = None
-    logits: NDArray[np.float32] | None = None
-    times: NDArray[np.float64] | None = None
 
 
 def benchmark(
@@ -73,7 +38,7 @@ def benchmark(
 
     Args:
         target: Its registered name.
-        onnx_model: What it is to run.
+        onnx_model: What it is to run: the variant that the target takes.
         payloads: Raw bytes of each sample by id, as they were found.
         spec: Size and channels that the target's decoder must deliver.
         settings: Calls and limits.
@@ -83,7 +48,7 @@ def benchmark(
         InputRefused: ``CONF_UNKNOWN``: no such target.
     """
     return benchmark_on(
-        find(target),
+        find(target, settings),
         onnx_model,
         payloads,
         spec,
@@ -104,124 +69,76 @@ def benchmark_on(
     name: str,
 ) -> EdgeBenchmark:
     """As :func:`benchmark`, for a target that need not be registered."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="edge-", dir=scratch))
-    try:
-        _prepare(folder, device, onnx_model, payloads, spec, settings)
-        command = (*device.interpreter, "worker.py", "job.json")
-        environment = _environment(device, folder, settings.threads)
-        ended = run_bounded(command, environment, folder, settings.timeout_s)
-        answer = _answer(ended, folder, len(payloads), settings)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return _record(name, onnx_model, tuple(sorted(payloads)), answer, settings)
+    exported = onnx_model.variant_body(device.variant)
+    body = device.convert(exported) if device.convert else exported
+    batch = batch_of(device, onnx_model.variant_ports(device.variant))
+    job = {"model": MODEL, "batch": batch, "batches": [] if batch == 1 else settings.batches}
+    if device.emulated:
+        job |= {"calls": 1, "warm_up": 0, "batches": [], "least_seconds": 0.0, "leak_calls": 0}
+    answered = run_job(
+        device, {MODEL: body}, payloads, job, spec=spec, settings=settings, scratch=scratch
+    )
+    result = EdgeBenchmark(
+        target=name,
+        outcome=answered.outcome,
+        message=answered.message,
+        variant=device.variant,
+        model_sha256=digest_bytes(exported),
+        converted=device.convert is not None,
+        emulated=device.emulated,
+        size=len(body),
+    )
+    if answered.outcome != "OK":
+        return result
+    return _measured(result, answered, tuple(sorted(payloads)), settings)
 
 
-def _prepare(
-    folder: Path,
-    device: EdgeTarget,
-    onnx_model: OnnxModel,
-    payloads: Mapping[str, bytes],
-    spec: InputSpec,
-    settings: EdgeSettings,
-) -> None:
-    single = not device.any_batch or onnx_model.inputs.get("pixels", "").startswith("uint8[1,")
-    job = settings.model_dump(mode="json", exclude={"targets", "batches"}) | {
-        "model": MODEL,
-        "samples": len(payloads),
-        "spec": spec.model_dump(mode="json"),
-        "decoder": device.decoder,
-        "options": {"threads": settings.threads, **device.options},
-        "open": device.open.__name__ if device.open else None,
-        "batch": 1 if single else _BATCH,
-        "batches": [] if single else settings.batches,
-        "parent": os.getpid(),
-    }
-    (folder / "job.json").write_bytes(canonical_json(job))
-    (folder / MODEL).write_bytes(onnx_model.read(MODEL))
-    shutil.copyfile(worker.__file__, folder / "worker.py")
-    if device.open:
-        (folder / "opener.py").write_text(textwrap.dedent(inspect.getsource(device.open)))
-    (folder / "samples").mkdir()
-    for i, sample in enumerate(sorted(payloads)):
-        (folder / "samples" / str(i)).write_bytes(payloads[sample])
-
-
-def _environment(device: EdgeTarget, folder: Path, threads: int) -> dict[str, str]:
-    """Nothing of the caller's environment reaches the target: no secrets, no settings."""
-    places = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP", "USERPROFILE"), str(folder))
-    system = {k: os.environ[k] for k in ("PATH", "SYSTEMROOT") if k in os.environ}
-    pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    return {**system, **places, **pools, **SILENT, "PYTHONUTF8": "1", **device.environment}
-
-
-def _answer(ended: Ended, folder: Path, samples: int, settings: EdgeSettings) -> _Answer:
-    """Everything that can have happened, as one of five outcomes."""
-    said = ended.errors.strip()[-_WORDS:]
-    if not ended.started:
-        return _Answer("NO-RESULT", said)
-    if ended.status is None:
-        return _Answer("TIMEOUT", f"did not answer within {settings.timeout_s:g} s. {said}".strip())
-    if ended.status != 0:
-        return _Answer("CRASH", f"ended with {ended.how}. {said}".strip())
-    try:
-        report = Report.model_validate_json(ended.output.strip() or "null")
-    except ValidationError:
-        return _Answer("NO-RESULT", f"ended without an answer. {said}".strip())
-    if report.outcome == "REFUSED":
-        return _Answer("REFUSED", report.message)
-    try:
-        logits = _load(folder / LOGITS, settings).astype(np.float32, casting="same_kind")
-        times = _load(folder / LATENCIES, settings).astype(np.float64, casting="same_kind")
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        return _Answer("NO-RESULT", f"its arrays are not readable: {error}")
-    if logits.ndim != 2 or len(logits) != samples or times.ndim != 1 or not len(times):
-        return _Answer("NO-RESULT", f"answered {logits.shape} for {samples} samples")
-    return _Answer("OK", "", report, logits, times)
-
-
-def _load(path: Path, settings: EdgeSettings) -> "NDArray[np.generic]":
-    if path.stat().st_size > settings.max_output_mib << 20:
-        raise ValueError(f"{path.name} is larger than {settings.max_output_mib} MiB")
-    return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-
-
-def _record(
-    target: str,
-    onnx_model: OnnxModel,
-    ids: tuple[str, ...],
-    answer: _Answer,
-    settings: EdgeSettings,
+def _measured(
+    result: EdgeBenchmark, answered: Answered, ids: tuple[str, ...], settings: EdgeSettings
 ) -> EdgeBenchmark:
     import pandas as pd
 
-    report, times = answer.report, answer.times
-    result = EdgeBenchmark(
-        target=target,
-        outcome=answer.outcome,
-        message=answer.message,
-        model_sha256=onnx_model.sha256,
-        size=onnx_model.size,
-    )
-    if report is None or times is None or answer.logits is None:
-        return result
+    wrong = _not_usable(answered, len(ids))
+    if wrong:
+        return replace(result, outcome="NO-RESULT", message=wrong)
+    report = answered.report
+    logits = answered.arrays[LOGITS].astype(np.float32)
+    times = answered.arrays[LATENCIES].astype(np.float64)
+    growth, slope = leak(report.resident_mib, settings.leak_calls)
+    timed = {} if result.emulated else percentiles(times)
     return replace(
         result,
         samples=len(ids),
-        latency_ms=percentiles(times),
+        latency_ms=timed,
         throughput=report.throughput[max(report.throughput)] if report.throughput else 0.0,
         load_ms=report.load_ms,
         first_ms=report.first_ms,
+        decode_ms=report.decode_ms,
+        cpu_ms=report.cpu_ms,
+        cpu_share=report.cpu_share,
         peak_rss_mib=math.nan if report.peak_rss_mib is None else report.peak_rss_mib,
+        rss_growth_mib=growth,
+        rss_slope_kib=slope,
         machine=report.machine,
         contended=report.cpu_share < settings.min_cpu_share,
         files={
             SAMPLES: table_bytes(pd.DataFrame({"id": list(ids)})),
-            LOGITS: array_bytes(answer.logits),
+            LOGITS: array_bytes(logits),
             LATENCIES: array_bytes(times),
-            "latency.svg": histogram(times, "ms"),
+            **({"latency.svg": histogram(times, "ms")} if timed else {}),
         },
     )
+
+
+def _not_usable(answered: Answered, samples: int) -> str:
+    if lacking := missing(answered.arrays, (LOGITS, LATENCIES)):
+        return lacking
+    logits, times = answered.arrays[LOGITS], answered.arrays[LATENCIES]
+    if logits.dtype.kind != "f" or times.dtype.kind != "f":
+        return f"its arrays are not readable: {logits.dtype} and {times.dtype} are no numbers"
+    if logits.ndim != 2 or len(logits) != samples or times.ndim != 1 or not len(times):
+        return f"answered {logits.shape} for {samples} samples"
+    return "" if (times.astype(np.float64) > 0).all() else "answered in no time, or in less"
 
 
 def percentiles(times: NDArray[np.float64]) -> dict[str, float]:
@@ -231,3 +148,21 @@ def percentiles(times: NDArray[np.float64]) -> dict[str, float]:
         for name, calls in NEEDED_CALLS.items()
         if len(times) >= calls
     }
+
+
+def leak(resident_mib: "tuple[float, ...]", calls: int) -> tuple[float, float]:
+    """Growth of the resident memory and its slope, once a runtime's arenas have filled.
+
+    Args:
+        resident_mib: Resident memory at even steps over ``calls`` calls.
+        calls: How many there were.
+
+    Returns:
+        MiB from the first quarter to the end, and KiB a call by Theil and Sen; NaN where the
+        system does not tell.
+    """
+    if len(resident_mib) < 8:  # a slope of fewer points is no slope
+        return math.nan, math.nan
+    settled = np.asarray(resident_mib[len(resident_mib) // 4 :])
+    per_step = theil_sen(settled)
+    return float(settled[-1] - settled[0]), per_step * 1024 * len(resident_mib) / calls

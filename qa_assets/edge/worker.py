@@ -5,7 +5,9 @@ One file that needs Python, NumPy and the runtime. By hand, on any device::
     python worker.py model.onnx samples/
 
 prints one JSON line a sample and then a summary. Sent by a benchmark it is given ``job.json``
-instead, leaves ``logits.npy`` and ``latencies.npy`` beside it and prints the summary only.
+instead, leaves ``logits.npy`` and ``latencies.npy`` beside it and prints the summary only. Sent by
+a comparison it runs parts of a model, and leaves ``pixels.npy`` and ``trace-N.npy``; sent by a duel
+it times two models in turns, and leaves ``duel.npy``.
 """
 
 import importlib.util
@@ -18,6 +20,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +34,13 @@ _BY_HAND: dict[str, Any] = {
     "warm_up": 5,
     "batches": [],
     "batch_seconds": 0.5,
+    "least_seconds": 0.0,
     "timing_seconds": 10.0,
+    "leak_calls": 0,
     "options": {},
 }
+_LEAK_POINTS = 24
+_OPTIMISATIONS = {"off": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "full": "ORT_ENABLE_ALL"}
 
 
 class Refused(Exception):
@@ -50,15 +57,21 @@ class OnnxRuntime:
         setup.intra_op_num_threads = int(options.get("threads", 1))
         setup.inter_op_num_threads = 1
         setup.log_severity_level = 4
+        level = _OPTIMISATIONS[options.get("optimisation", "full")]
+        setup.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
         provider = options.get("provider", "CPUExecutionProvider")
+        if provider != "CPUExecutionProvider":  # a silent fallback would measure something else
+            setup.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         self.version = f"onnxruntime {ort.__version__}"
         self._session = ort.InferenceSession(model, setup, providers=[provider])
         self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
         self._input = self._session.get_inputs()[0].name
+        names = [port.name for port in self._session.get_outputs()]
+        self._outputs = ["logits"] if "logits" in names else names[:1]
 
     def infer(self, pixels: Any) -> Any:
-        """Logits (sample, class) of pixels (sample, height, width, channel)."""
-        return self._session.run(["logits"], {self._input: pixels})[0]
+        """The output ``logits`` (sample, class), or a part's only one, of pixels (sample, ...)."""
+        return self._session.run(self._outputs, {self._input: pixels})[0]
 
 
 def decode_pillow(payload: bytes, spec: dict[str, Any]) -> Any:
@@ -177,32 +190,67 @@ def limit(job: dict[str, Any]) -> None:
             sys.exit("the parent is gone")
 
 
+def timed_calls(infer: Callable[[Any], Any], samples: Any, job: dict[str, Any]) -> Any:
+    """Milliseconds of single calls in a closed loop, float64.
+
+    One reading of the clock a call ends one and begins the next, so that the loop costs a tenth of
+    a microsecond. It lasts for ``calls`` and ``least_seconds``, whichever is longer.
+    """
+    times: list[float] = []
+    clock, keep, calls = time.perf_counter, times.append, job["calls"]
+    last = began = clock()
+    least, end = began + job["least_seconds"], began + job["timing_seconds"]
+    for sample in cycle(samples):
+        infer(sample)
+        now = clock()
+        keep(now - last)
+        last = now
+        if now >= end or (now >= least and len(times) >= calls):
+            return np.array(times) * 1000
+    raise Refused("there are no samples")
+
+
 def measure(session: Any, pixels: Any, job: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Times of single calls in a closed loop, then of batches.
+    """Times of single calls, of batches, and memory over calls of many shapes.
 
     Returns:
         What goes into the summary, and the milliseconds of each call, float64.
     """
-    for i in range(job["warm_up"]):
-        session.infer(pixels[i % len(pixels)][None])
-    times: list[float] = []
+    samples = [pixels[i : i + 1] for i in range(len(pixels))]
+    for sample in islice(cycle(samples), job["warm_up"]):
+        session.infer(sample)
     clock, n = time.perf_counter, len(pixels)
     started, worked = clock(), time.process_time()
-    while len(times) < job["calls"] and clock() - started < job["timing_seconds"]:
-        sample = pixels[len(times) % n][None]
-        before = clock()
-        session.infer(sample)
-        times.append((clock() - before) * 1000)
-    share = (time.process_time() - worked) / (clock() - started)
-    rates = {1: 1000 * len(times) / sum(times)}
+    times = timed_calls(session.infer, samples, job)
+    worked, passed = time.process_time() - worked, clock() - started
+    rates = {1: 1000 * len(times) / float(times.sum())}
     for size in job["batches"]:
         batch, calls, before = pixels[np.arange(size) % n], 0, clock()
         while not calls or clock() - before < job["batch_seconds"]:
             session.infer(batch)
             calls += 1
         rates[size] = size * calls / (clock() - before)
-    summary = {"throughput": {str(size): rate for size, rate in rates.items()}, "cpu_share": share}
-    return summary, np.array(times)
+    summary = {
+        "throughput": {str(size): rate for size, rate in rates.items()},
+        "cpu_share": worked / passed,
+        "cpu_ms": 1000 * worked / len(times),
+        "resident_mib": resident_over_calls(session, pixels, job),
+    }
+    return summary, times
+
+
+def resident_over_calls(session: Any, pixels: Any, job: dict[str, Any]) -> list[float]:
+    """Resident memory in MiB at even steps over ``leak_calls`` calls of varied batch sizes."""
+    sizes = [1, 2, 5, 3, 8] if job["batches"] else [1]
+    batches = [pixels[np.arange(size) % len(pixels)] for size in sizes]
+    found: list[float] = []
+    step = job["leak_calls"] // _LEAK_POINTS
+    for _ in range(_LEAK_POINTS if step else 0):
+        for batch in islice(cycle(batches), step):
+            session.infer(batch)
+        now = status_mib("VmRSS")
+        found += [] if now is None else [now]
+    return found
 
 
 def run(job: dict[str, Any], names: list[Path]) -> tuple[dict[str, Any], Any, Any]:
@@ -215,17 +263,74 @@ def run(job: dict[str, Any], names: list[Path]) -> tuple[dict[str, Any], Any, An
     session = _opener(job)(job["model"], job["options"])
     load_ms = (time.perf_counter() - began) * 1000
     spec = job.get("spec") or json.loads(session.properties["input_spec"])
-    pixels = np.stack([DECODERS[job["decoder"]](name.read_bytes(), spec) for name in names])
+    began = time.perf_counter()
+    pixels = decoded(job, names, spec)
+    decode_ms = (time.perf_counter() - began) * 1000 / len(names)
     began = time.perf_counter()
     session.infer(pixels[:1])
     first_ms = (time.perf_counter() - began) * 1000
-    starts = range(0, len(pixels), job["batch"])
-    logits = np.concatenate([session.infer(pixels[i : i + job["batch"]]) for i in starts])
+    logits = answers(session, pixels, job["batch"])
     measured, times = measure(session, pixels, job)
     summary = {"outcome": "OK", "samples": len(names), "load_ms": load_ms, "first_ms": first_ms}
-    machine = fingerprint() | {"runtime": session.version, "decoder": job["decoder"]}
+    summary |= {"decode_ms": decode_ms}
+    decoder = job["decoder"] if isinstance(job["decoder"], str) else "own"
+    machine = fingerprint() | {"runtime": session.version, "decoder": decoder}
     summary |= measured | {"peak_rss_mib": peak_rss_mib(), "machine": machine}
     return summary, logits.astype(np.float32), times
+
+
+def trace(job: dict[str, Any], names: list[Path]) -> dict[str, Any]:
+    """Decode every sample, then run each part of a model on all of them.
+
+    Returns:
+        The summary: of each part "" or why it could not be run.
+    """
+    pixels = decoded(job, names, job["spec"])
+    np.save("pixels.npy", pixels)
+    said: list[str] = []
+    for i in range(job["trace"]):
+        try:
+            session = _opener(job)(f"part-{i}.onnx", job["options"])
+            np.save(f"trace-{i}.npy", answers(session, pixels, job["batch"]))
+            said.append("")
+        except Exception as error:  # what cannot be run alone is one answer less
+            said.append(f"{type(error).__name__}: {error}"[:300] or "refused")
+    return {"outcome": "OK", "samples": len(names), "parts": said}
+
+
+def duel(job: dict[str, Any], names: list[Path]) -> dict[str, Any]:
+    """Time two models in turns: blocks of calls, in each of them both in a random order.
+
+    Leaves ``duel.npy``: mean milliseconds a call, shape (block, model).
+    """
+    import random
+
+    pixels = decoded(job, names, job["spec"])
+    samples = [pixels[i : i + 1] for i in range(len(pixels))]
+    sessions = [_opener(job)(name, job["options"]) for name in (job["model"], job["rival"])]
+    once = dict(job, calls=1, least_seconds=job["block_seconds"])
+    for session in sessions:
+        timed_calls(session.infer, samples, once)
+    order, found = random.Random(job["seed"]), np.zeros((job["blocks"], 2))
+    for block in found:
+        for side in order.sample((0, 1), 2):
+            block[side] = timed_calls(sessions[side].infer, samples, once).mean()
+    np.save("duel.npy", found)
+    return {"outcome": "OK", "samples": len(names), "machine": fingerprint()}
+
+
+def decoded(job: dict[str, Any], names: list[Path], spec: dict[str, Any]) -> Any:
+    """Pixels of every sample, uint8, shape (sample, height, width, channel)."""
+    own = job.get("decode")
+    decode = runpy.run_path("decoder.py")[own] if own else DECODERS[job["decoder"]]
+    return np.stack([decode(name.read_bytes(), spec) for name in names])
+
+
+def answers(session: Any, pixels: Any, batch: int) -> Any:
+    """What the session says to all of ``pixels``, ``batch`` of them a call."""
+    return np.concatenate(
+        [session.infer(pixels[i : i + batch]) for i in range(0, len(pixels), batch)]
+    )
 
 
 def fingerprint() -> dict[str, str]:
@@ -250,16 +355,23 @@ def peak_rss_mib() -> float | None:
 
     Linux: not ``ru_maxrss``, which a new process inherits from the one that started it.
     """
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return next(int(x.split()[1]) / 1024 for x in lines if x.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        pass
+    found = status_mib("VmHWM")
+    if found is not None:
+        return found
     try:
         import resource
     except ImportError:
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MIB  # bytes on macOS
+
+
+def status_mib(name: str) -> float | None:
+    """A size that Linux tells of this process; None on other systems."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(x.split()[1]) / 1024 for x in lines if x.startswith(name))
+    except (OSError, StopIteration):
+        return None
 
 
 def _opener(job: dict[str, Any]) -> Callable[[str, dict[str, Any]], Any]:
@@ -287,13 +399,16 @@ def main(arguments: list[str]) -> int:
             job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
             names = [Path("samples") / str(i) for i in range(job["samples"])]
             limit(job)
-        summary, logits, times = run(job, names)
-        if by_hand:
-            for name, scores in zip(names, logits.tolist(), strict=True):
-                print(json.dumps({"sample": str(name), "logits": scores}), file=out)
+        if "trace" in job or "rival" in job:
+            summary = trace(job, names) if "trace" in job else duel(job, names)
         else:
-            np.save("logits.npy", logits)
-            np.save("latencies.npy", times)
+            summary, logits, times = run(job, names)
+            if by_hand:
+                for name, scores in zip(names, logits.tolist(), strict=True):
+                    print(json.dumps({"sample": str(name), "logits": scores}), file=out)
+            else:
+                np.save("logits.npy", logits)
+                np.save("latencies.npy", times)
     except Exception as error:  # the target says no: that is an answer too
         summary = {"outcome": "REFUSED", "message": f"{type(error).__name__}: {error}"[:2000]}
     print(json.dumps(summary), file=out, flush=True)

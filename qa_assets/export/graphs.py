@@ -1,7 +1,7 @@
 """Reading an ONNX file: its nodes, tensors and ports, wherever in nested graphs they sit."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records import MODEL
@@ -26,7 +26,20 @@ def parse(model: bytes) -> "onnx.ModelProto":
         raise _corrupt("is damaged, or no ONNX file") from error
     if not proto.HasField("graph"):
         raise _corrupt("is empty" if not model else "holds no graph")
+    if not _is_text(proto):
+        raise _corrupt("has names or texts that are no UTF-8")
     return proto
+
+
+def _is_text(message: Any) -> bool:
+    """Whether all its texts are texts: the parser hands over damaged ones as bytes."""
+    for entry, value in message.ListFields():
+        every = [value] if hasattr(value, "DESCRIPTOR") or isinstance(value, str | bytes) else value
+        if entry.type == entry.TYPE_STRING and any(isinstance(text, bytes) for text in every):
+            return False
+        if entry.message_type is not None and not all(map(_is_text, every)):
+            return False
+    return True
 
 
 def graphs(proto: "onnx.ModelProto") -> "Iterator[tuple[onnx.GraphProto, int]]":
@@ -115,3 +128,23 @@ def _inner(outer: "Iterable[onnx.NodeProto]") -> "Iterator[onnx.GraphProto]":
 
 def _corrupt(what: str) -> InputRefused:
     return InputRefused.of("ONNX_CORRUPT", MODEL, f"{what}.", "Export the model again.")
+
+
+def in_order(proto: "onnx.ModelProto") -> "onnx.ModelProto":
+    """``proto`` with every node behind those whose results it takes, otherwise in the order given.
+
+    Raises:
+        ValueError: A node takes what nothing makes, or what it makes itself in the end.
+    """
+    known = {"", *(t.name for t in proto.graph.initializer), *(i.name for i in proto.graph.input)}
+    waiting, ordered = list(proto.graph.node), []
+    while waiting:
+        ready = next((n for n in waiting if known.issuperset(n.input)), None)
+        if ready is None:
+            raise ValueError(f"{waiting[0].name} takes what nothing makes before it")
+        waiting.remove(ready)
+        ordered.append(ready)
+        known.update(ready.output)
+    del proto.graph.node[:]
+    proto.graph.node.extend(ordered)
+    return proto

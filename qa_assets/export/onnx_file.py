@@ -2,8 +2,9 @@
 
 import logging
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,20 @@ from numpy.typing import NDArray
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import canonical_json, digest_bytes
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import LOGITS, MODEL, SAMPLES, OnnxModel
+from qa_assets.core.records import (
+    GOLDEN,
+    LOGITS,
+    MODEL,
+    SAMPLES,
+    OnnxModel,
+    Variant,
+    VariantName,
+)
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.export.contract import Inspection, expected_ports, inspect
 from qa_assets.export.finish import finish
 from qa_assets.export.settings import ExportSettings
+from qa_assets.export.variants import make_variant
 from qa_assets.preprocessing.samples import LabelledSamples
 
 if TYPE_CHECKING:
@@ -32,6 +42,10 @@ def export(
     spec: InputSpec,
     settings: ExportSettings,
     provenance: Mapping[str, str],
+    *,
+    variants: Sequence[VariantName] = (),
+    train: LabelledSamples | None = None,
+    golden: Mapping[str, bytes] | None = None,
 ) -> OnnxModel:
     """Export ``network`` with its preprocessing, and let the reference runtime answer ``test``.
 
@@ -41,6 +55,9 @@ def export(
         spec: The preprocessing that goes inside.
         settings: Opset, batch and limits.
         provenance: Where the model comes from; ``weights_digest`` among it.
+        variants: What else is made of the file.
+        train: What int8 is calibrated on.
+        golden: Raw bytes by id of the test samples that are kept to compare devices on.
 
     Returns:
         The file, what the contract found wrong with it, and the reference answers.
@@ -48,7 +65,8 @@ def export(
     Raises:
         InputRefused: ``ONNX_EXPORT`` where the network cannot be expressed in ONNX,
             ``ONNX_CONTRACT`` where its inputs or outputs are not those declared (a number of
-            classes, a batch that it fixes), ``ONNX_VERSION`` where it needs another opset.
+            classes, a batch that it fixes), ``ONNX_VERSION`` where it needs another opset,
+            ``EXPORT_VARIANT`` where a variant cannot be made of it.
     """
     body = finish(
         _translate(network, spec, settings),
@@ -60,7 +78,33 @@ def export(
     if broken := [fault for fault in found.faults if fault.code == "ONNX_CONTRACT"]:
         raise InputRefused(*broken)  # the reference runtime could not even be asked
     logits = run_reference(body, test.pixels, settings.batch if settings.dynamic_batch else 1)
-    return _record(body, found, test.ids, logits)
+    record = _record(body, found, test.ids, logits)
+    files = {GOLDEN: _golden(golden or {}), **record.files}
+    made: dict[VariantName, Variant] = {}
+    for name in variants:
+        other = make_variant(name, body, train, settings.quantisation)
+        made[name], answers = _variant(name, other, test, spec, settings)
+        files |= {f"model.{name}.onnx": other, f"logits.{name}.npy": array_bytes(answers)}
+    return replace(record, variants=made, files=files)
+
+
+def _variant(
+    name: VariantName, body: bytes, test: LabelledSamples, spec: InputSpec, settings: ExportSettings
+) -> tuple[Variant, NDArray[np.float32]]:
+    dynamic = settings.dynamic_batch and name != "static"
+    ports = expected_ports(spec, len(test.classes), dynamic_batch=dynamic)
+    found = inspect(body, ports, settings.contract)
+    logits = run_reference(body, test.pixels, settings.batch if dynamic else 1)
+    faults = tuple(str(fault) for fault in found.faults)
+    versions = (found.opset, found.ir_version)
+    return Variant(digest_bytes(body), len(body), *versions, found.inputs, faults), logits
+
+
+def _golden(payloads: Mapping[str, bytes]) -> bytes:
+    import pandas as pd
+
+    ids = sorted(payloads)
+    return table_bytes(pd.DataFrame({"id": ids, "payload": [payloads[i] for i in ids]}))
 
 
 def run_reference(model: bytes, pixels: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:

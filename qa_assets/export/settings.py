@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from qa_assets.core.config import Count, Frozen
+from qa_assets.core.config import Count, Frozen, Seed
 
 Opset = Annotated[int, Field(ge=18, le=23, strict=True)]
 
@@ -26,6 +26,21 @@ class ContractLimits(Frozen):
     """Keys that the file's own metadata must have, each with JSON inside."""
 
 
+class QuantisationSettings(Frozen):
+    """How the int8 variant is made: QDQ, unsigned activations, signed weights."""
+
+    samples: Count = 200
+    """Training samples that it is calibrated on, of every class its share."""
+    seed: Seed = 0
+    """Which of them are taken."""
+    batch: Count = 32
+    """Samples a call while calibrating."""
+    per_channel: bool = True
+    """A scale for each output channel of the weights."""
+    reduce_range: bool = True
+    """Seven bits of weights: without it processors without VNNI overflow, and answer otherwise."""
+
+
 class ExportSettings(Frozen):
     """How the trained network becomes one file."""
 
@@ -35,5 +50,9 @@ class ExportSettings(Frozen):
     """Any number of samples a call; off: exactly one, as some targets want it."""
     batch: Count = 64
     """Samples a call of the reference runtime."""
+    quantisation: QuantisationSettings = QuantisationSettings()
+    """How the int8 variant is made, where a target wants it."""
+    golden: Annotated[int, Field(ge=1, le=512, strict=True)] = 32
+    """Test samples that are kept with the model, raw bytes and answers, to compare devices on."""
     contract: ContractLimits = ContractLimits()
     """What the finished file must keep to."""

@@ -8,7 +8,16 @@ from typing import Any
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_json
 from qa_assets.core.errors import GateFailed, Problem
 from qa_assets.core.record import RECORD, Record
-from qa_assets.core.records import EdgeBenchmark, OnnxModel, Predictions, Release, TrainedWeights
+from qa_assets.core.records import (
+    GOLDEN,
+    EdgeBenchmark,
+    OnnxModel,
+    Predictions,
+    Release,
+    TrainedWeights,
+    golden_logits,
+)
+from qa_assets.core.tables import array_bytes
 from qa_assets.core.verdict import Verdict
 from qa_assets.release.card import release_card
 
@@ -37,7 +46,7 @@ def bundle(
     evidence = {name: record.digest for name, record in sorted(records.items())}
     version = digest_json(evidence)
     files: dict[str, bytes | Path] = {
-        "model.onnx": model.files["model.onnx"],
+        **_shipped(model),
         "weights.safetensors": weights.files["weights.safetensors"],
         "model.py": weights.files["model.py"],
         "settings.json": canonical_json(_settings(weights, model)),
@@ -89,13 +98,14 @@ def _not_of_one_piece(records: Mapping[str, Record]) -> Iterator[Problem]:
     if not isinstance(weights, TrainedWeights) or not isinstance(model, OnnxModel):
         return
     expected = {"weights": weights.weights_digest, "model": digest_bytes(model.read("model.onnx"))}
+    expected |= {f"{v} model": digest_bytes(model.variant_body(v)) for v in model.variants}
     for name, record in sorted(records.items()):
         for what, digest in _made_from(record).items():
-            if digest != expected[what]:
+            if digest != expected.get(what):
                 yield Problem(
                     "GATE_EVIDENCE_MIXED",
                     name,
-                    f"belongs to the {what} {digest[:12]}, not to {expected[what][:12]}.",
+                    f"belongs to the {what} {digest[:12]}, not to {expected.get(what, '')[:12]}.",
                     "Run the pipeline again, so that all evidence is of one piece.",
                 )
 
@@ -105,7 +115,22 @@ def _made_from(record: Record) -> dict[str, str]:
         return {"weights": record.weights_digest, "model": record.sha256}
     if isinstance(record, Predictions):
         return {"weights": record.weights_digest}
-    return {"model": record.model_sha256} if isinstance(record, EdgeBenchmark) else {}
+    if isinstance(record, EdgeBenchmark):
+        name = "model" if record.variant == "float" else f"{record.variant} model"
+        return {name: record.model_sha256}
+    return {}
+
+
+def _shipped(model: OnnxModel) -> dict[str, bytes | Path]:
+    """Every model file, and what each of them answered to the golden samples."""
+    files: dict[str, bytes | Path] = {GOLDEN: model.files[GOLDEN]} if GOLDEN in model.files else {}
+    for variant in ("float", *model.variants):
+        suffix = "" if variant == "float" else f".{variant}"
+        name = f"model{suffix}.onnx"
+        files[name] = model.files[name]
+        if files.get(GOLDEN):
+            files[f"golden_logits{suffix}.npy"] = array_bytes(golden_logits(model, variant))
+    return files
 
 
 def _settings(weights: TrainedWeights, model: OnnxModel) -> dict[str, Any]:

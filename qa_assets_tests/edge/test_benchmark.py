@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import LOGITS, MODEL, SAMPLES, EdgeBenchmark
-from qa_assets.core.tables import read_array, read_table
+from qa_assets.core.records import LOGITS, MODEL, EdgeBenchmark
+from qa_assets.core.tables import read_array
 from qa_assets.edge.benchmark import NEEDED_CALLS, benchmark, benchmark_on, percentiles
 from qa_assets.edge.settings import EdgeSettings
-from qa_assets.edge.target import TARGETS, EdgeTarget, find
+from qa_assets.edge.target import EdgeTarget, find
 from qa_assets_tests.export.networks import SPEC, png, some_samples, tiny_onnx
 
-QUICK = EdgeSettings(calls=80, warm_up=2, batches=(4,), batch_seconds=0.01, timeout_s=60.0)
+QUICK = EdgeSettings(
+    calls=80, warm_up=2, batches=(4,), batch_seconds=0.01, least_seconds=0.01, timeout_s=60.0
+)
 PAYLOADS = some_samples()[1]
 
 
@@ -137,28 +139,6 @@ def run(
     return benchmark_on(
         device, tiny_onnx(), payloads, SPEC, settings=settings, scratch=scratch, name="fake"
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", sorted(TARGETS))
-def test_every_target_obeys_the_contract_of_the_seam(target: str, tmp_path: Path) -> None:
-    settings = EdgeSettings(calls=700, batch_seconds=0.05)
-    found = benchmark(target, tiny_onnx(), PAYLOADS, SPEC, settings, tmp_path)
-    assert (found.outcome, found.message) == ("OK", "")
-    assert tuple(read_table(found, SAMPLES)["id"]) == tuple(sorted(PAYLOADS))
-    np.testing.assert_allclose(
-        read_array(found, LOGITS), read_array(tiny_onnx(), LOGITS), atol=1e-4
-    )
-    assert list(found.latency_ms) == ["p50", "p90", "p99"]
-    assert 0 < found.latency_ms["p50"] <= found.latency_ms["p90"] <= found.latency_ms["p99"]
-    assert min(found.throughput, found.load_ms, found.first_ms, found.peak_rss_mib) > 0
-    assert {"processor", "cores", "system", "runtime", "decoder"} <= found.machine.keys()
-    assert found.model_sha256 == tiny_onnx().sha256
-    assert list(tmp_path.iterdir()) == []
-    damaged = replace(tiny_onnx(), files={**tiny_onnx().files, MODEL: b"\x08\x08garbage"})
-    refused = benchmark(target, damaged, PAYLOADS, SPEC, QUICK, tmp_path)
-    assert refused.outcome in {"REFUSED", "CRASH"}
-    assert refused.message
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,16 @@ def tiny_onnx() -> OnnxModel:
     return export(Tiny(), some_samples()[0], SPEC, ExportSettings(), PROVENANCE)
 
 
+@cache
+def with_variants() -> OnnxModel:
+    """The tiny network with every variant and all its samples golden."""
+    test, payloads = some_samples()
+    return export(
+        Tiny(), test, SPEC, ExportSettings(), PROVENANCE,
+        variants=("static", "int8", "fp16"), train=test, golden=payloads,
+    )  # fmt: skip
+
+
 def edited(model: OnnxModel, edit: Callable[[onnx.ModelProto], None]) -> OnnxModel:
     """What the record would be had ``edit`` harmed the file between export and device."""
     proto = onnx.load_model_from_string(model.read(MODEL))

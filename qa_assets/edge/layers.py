@@ -1,0 +1,314 @@
+"""Which fault inside the model makes the target's tensor of the reference's.
+
+First by experiment: a supposed fault is made in the reference model, and the one whose tensor is
+the target's is it; this needs the target's answers only. Then by the weights in the target's file.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.intervals import share
+from qa_assets.core.records_edge import Finding, Saturation
+from qa_assets.edge import parts
+
+if TYPE_CHECKING:
+    import onnx
+
+Tensor = NDArray[np.floating]
+_ENOUGH = 0.8
+"""Share of the difference that a supposed fault must take away to be called the cause."""
+_SAME = 1e-6
+_ACTIVATIONS = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "Elu", "HardSwish", "PRelu", "Gelu")
+_COARSE = 64
+"""At most so many different values of a channel are coarse weights; eight bits have up to 256."""
+_MANTISSA_CUT = 0xFFFF
+"""Bits of a float32 that bfloat16 does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The first tensor that departs.
+
+    Attributes:
+        layer: Which, and the operator that makes it.
+        reference: Its value in the reference, shape (sample, ...).
+        target: Its value on the target.
+        agreed: Tensors before it that agree.
+        given: The input of the reference, of which both were made.
+    """
+
+    layer: parts.Layer
+    reference: Tensor
+    target: Tensor
+    agreed: frozenset[str]
+    given: NDArray[np.generic]
+
+
+def explain(
+    departure: Departure, model: "onnx.ModelProto", shipped: "onnx.ModelProto | None"
+) -> Finding | None:
+    """The cause of a departure inside the model.
+
+    Args:
+        departure: Where it begins.
+        model: The reference.
+        shipped: The target's file, where it is ONNX and of the same number format.
+    """
+    region = parts.between(model, departure.layer.tensor, departure.agreed)
+    found = _dropped(departure) or _permuted(departure)
+    found = found or _by_experiment(departure, model, region)
+    if found is None and shipped is not None:
+        found = by_weights(model, shipped, region)
+    return found or _coarser(departure)
+
+
+def _dropped(departure: Departure) -> Finding | None:
+    """A tensor, or a channel of it, that is zero on the target only."""
+    target, reference, layer = departure.target, departure.reference, departure.layer
+    if not target.any() and reference.any():
+        what = f"{layer} is zero on the target"
+        return Finding("model", "edge.tensor_zeroed", what, str(layer))
+    if target.ndim < 2 or target.shape != reference.shape:
+        return None
+    axes = tuple(i for i in range(target.ndim) if i != 1)
+    dead = ~target.any(axis=axes) & reference.any(axis=axes)
+    rest = ~dead
+    if not dead.any() or not _same(target[:, rest], reference[:, rest]):
+        return None
+    what = f"channel {', '.join(map(str, np.flatnonzero(dead)))} of {layer} is zero on the target"
+    return Finding("model", "edge.channel_zeroed", what, str(layer))
+
+
+def _permuted(departure: Departure) -> Finding | None:
+    """The last layer's columns in another order: other labels."""
+    target, reference = departure.target, departure.reference
+    if target.ndim != 2 or target.shape != reference.shape:
+        return None
+    apart = np.abs(reference[:, :, None] - target[:, None, :]).max(axis=0)
+    order = apart.argmin(axis=0)
+    moved = int((order != np.arange(len(order))).sum())
+    if not moved or len(set(order.tolist())) < len(order):
+        return None
+    if not _same(reference[:, order], target):
+        return None
+    what = f"{moved} of {len(order)} answers stand in another order"
+    layer = str(departure.layer)
+    return Finding("postprocess", "postprocessing.labels_permuted", what, layer)
+
+
+def _by_experiment(
+    departure: Departure, model: "onnx.ModelProto", region: "list[onnx.NodeProto]"
+) -> Finding | None:
+    tensor = departure.layer.tensor
+    whole = _apart(departure.reference, departure.target)
+    best, explained = None, _ENOUGH
+    for supposed, finding in _suppositions(model, region, departure):
+        try:
+            value = parts.values(supposed, [tensor], departure.given)[tensor]
+        except Exception:  # an experiment that no runtime takes explains nothing
+            continue
+        gone = 1 - _apart(value, departure.target) / whole
+        if gone > explained:
+            best, explained = finding, gone
+    if best is None:
+        return None
+    return Finding("model", best.cause, best.what, best.layer, explained=explained)
+
+
+def _suppositions(
+    model: "onnx.ModelProto", region: "list[onnx.NodeProto]", departure: Departure
+) -> "Iterator[tuple[onnx.ModelProto, Finding]]":
+    weights = parts.constants(model)
+    for node in region:
+        layer = f"{node.op_type} {node.output[0]}"
+        variable = [name for name in node.input if name and name not in weights]
+        for name in variable:
+            what = f"{layer} is skipped: {name} goes on as it is"
+            cause = _skipped(node.op_type, len(variable))
+            found = Finding("model", cause, what, layer)
+            yield parts.without_node(model, node.output[0], name), found
+        for name in node.input:
+            if name in weights and weights[name].dtype.kind == "f":
+                yield from _zeroed(model, name, weights[name], layer, departure)
+
+
+def _skipped(operator: str, variable: int) -> str:
+    if operator in _ACTIVATIONS:
+        return "edge.activation_skipped"
+    if operator in ("Add", "Sum") and variable > 1:
+        return "edge.residual_dropped"
+    return "edge.operator_skipped"
+
+
+def _zeroed(
+    model: "onnx.ModelProto",
+    name: str,
+    weights: NDArray[np.generic],
+    layer: str,
+    departure: Departure,
+) -> "Iterator[tuple[onnx.ModelProto, Finding]]":
+    """The weights as zeros: all of them, or those of the channels that depart."""
+    zero = np.zeros_like(weights)
+    what = f"{name} of {layer} is zero"
+    yield (
+        parts.with_constant(model, name, zero),
+        Finding("model", "edge.tensor_zeroed", what, layer),
+    )
+    channels = _departing_channels(departure)
+    if weights.ndim < 1 or not 0 < len(channels) < len(weights) or channels[-1] >= len(weights):
+        return
+    partly = weights.copy()
+    partly[channels] = 0
+    what = f"channel {', '.join(map(str, channels))} of {name} in {layer} is zero"
+    found = Finding("model", "edge.channel_zeroed", what, layer)
+    yield parts.with_constant(model, name, partly), found
+
+
+def _departing_channels(departure: Departure) -> list[int]:
+    if departure.target.ndim < 2 or departure.target.shape != departure.reference.shape:
+        return []
+    axes = tuple(i for i in range(departure.target.ndim) if i != 1)
+    apart = np.abs(departure.target - departure.reference).max(axis=axes)
+    scale = float(np.abs(departure.reference).max()) or 1.0
+    return np.flatnonzero(apart > _SAME * 100 * scale).tolist()
+
+
+def by_weights(
+    model: "onnx.ModelProto", shipped: "onnx.ModelProto", region: "list[onnx.NodeProto]"
+) -> Finding | None:
+    """What was done to the weights in the target's file, read off it."""
+    ours, theirs = parts.constants(model), parts.constants(shipped)
+    common = [n for n, w in ours.items() if w.dtype.kind == "f" and w.size > 1 and n in theirs]
+    common = [n for n in common if theirs[n].shape == ours[n].shape]
+    layer_of = {name: f"{n.op_type} {n.output[0]}" for n in region for name in n.input}
+    for name in (n for n in common if n in layer_of):
+        found = _changed(name, layer_of[name], ours[name], theirs[name])
+        if found:
+            other = sum(not np.array_equal(ours[n], theirs[n]) for n in common)
+            if found.cause == "edge.other_weights":
+                what = f"{other} of {len(common)} weight tensors are other ones"
+                return Finding("model", found.cause, what, found.layer, measured=False)
+            return found
+    return None
+
+
+def _changed(
+    name: str, layer: str, ours: NDArray[np.generic], theirs: NDArray[np.generic]
+) -> Finding | None:
+    if np.array_equal(ours, theirs):
+        return None
+    found = np.ascontiguousarray(theirs, dtype=np.float32)
+    rows = found.reshape(len(found), -1)
+    levels = max(len(np.unique(row)) for row in rows)
+    had = max(len(np.unique(row)) for row in np.asarray(ours).reshape(len(rows), -1))
+    spread = float(np.abs(np.asarray(ours, np.float64) - found).max() / np.ptp(ours))
+    if not (found.view(np.uint32) & _MANTISSA_CUT).any():
+        what = f"{name} has the precision of bfloat16"
+        return Finding("model", "edge.reduced_precision", what, layer, measured=False)
+    whole = len(np.unique(found))
+    if spread < 1 / 4 and (whole <= _COARSE or levels < min(had, _COARSE)):
+        bits = int(np.ceil(np.log2(max(levels if whole > _COARSE else whole, 2))))
+        what = f"{name} is kept in {bits} bits"
+        return Finding("model", "edge.weights_coarse", what, layer, measured=False)
+    return Finding("model", "edge.other_weights", f"{name} is another one", layer, measured=False)
+
+
+def _coarser(departure: Departure) -> Finding | None:
+    """Fewer bits of every number: every answer is near, and none is exact."""
+    target = np.ascontiguousarray(departure.target, dtype=np.float32)
+    reference, layer = departure.reference, str(departure.layer)
+    if target.shape != reference.shape or not np.isfinite(target).all():
+        return None
+    if not (target.view(np.uint32) & _MANTISSA_CUT).any() and reference.any():
+        what = f"{layer} has the precision of bfloat16"
+        return Finding("model", "edge.reduced_precision", what, layer)
+    large = np.abs(reference) > np.abs(reference).max() / 4
+    relative = np.abs(target - reference)[large] / np.abs(reference)[large]
+    bits = -np.log2(max(float(np.median(relative)), 2.0**-24))
+    if 6 < bits < 18 and relative.max() < 2.0**-5:
+        what = f"{layer} has a precision of about {bits:.0f} bits"
+        return Finding("model", "edge.reduced_precision", what, layer)
+    return None
+
+
+def saturations(
+    model: "onnx.ModelProto", shipped: "onnx.ModelProto", pixels: NDArray[np.uint8]
+) -> list[Saturation]:
+    """Of a quantised file, what share of the reference's values each range cannot hold.
+
+    The share is counted as such only where it is sure: it is the lower end of its interval.
+    """
+    weights = parts.constants(shipped)
+    known = {layer.tensor: layer for layer in parts.layers(model)}
+    nodes = [n for n in shipped.graph.node if n.op_type == "QuantizeLinear"]
+    ranges = {n.input[0]: _range(n, weights) for n in nodes if n.input[1] in weights}
+    ranges = {name.removesuffix("_QuantizeLinear_Input"): r for name, r in ranges.items()}
+    names = [name for name in ranges if name in known]
+    seen = parts.values(model, names, pixels)
+    found: list[Saturation] = []
+    for name in names:
+        low, high = ranges[name]
+        step = (high - low) / 255
+        outside = (seen[name] < low - step) | (seen[name] > high + step)
+        extremes = (float(seen[name].min()), float(seen[name].max()))
+        surely = share(int(outside.sum()), outside.size).low
+        found.append(Saturation(name, low, high, *extremes, surely))
+    return found
+
+
+def _range(
+    node: "onnx.NodeProto", weights: Mapping[str, NDArray[np.generic]]
+) -> tuple[float, float]:
+    scale = float(np.asarray(weights[node.input[1]]).reshape(-1)[0])
+    zero = weights.get(node.input[2]) if len(node.input) > 2 else None
+    kind = np.dtype(np.uint8) if zero is None else zero.dtype
+    offset = 0 if zero is None else int(np.asarray(zero).reshape(-1)[0])
+    least, most = np.iinfo(kind.name).min, np.iinfo(kind.name).max
+    return (least - offset) * scale, (most - offset) * scale
+
+
+def badly_calibrated(found: list[Saturation], seen: str, limit: float) -> Finding | None:
+    """The first range that does not hold what really comes.
+
+    Args:
+        found: All of them, in graph order.
+        seen: Name of the tensor that the network is given: what the calibration was shown.
+        limit: Largest share of values outside a range.
+    """
+    first = next((s for s in found if s.share > limit), None)
+    if first is None:
+        return None
+    told = f"{first.share:.1%} of {first.tensor} is outside [{first.low:.3g}, {first.high:.3g}]"
+    if first.tensor == seen:
+        what = f"the calibration was shown other inputs than really come: {told}"
+        return Finding("model", "edge.calibration_inputs", what, first.tensor)
+    what = f"the calibration was shown too few inputs: {told}"
+    return Finding("model", "edge.calibration_few", what, first.tensor)
+
+
+def overflowing(model: "onnx.ModelProto", layer: str) -> Finding | None:
+    """Eight-bit weights in full: products overflow on processors without VNNI."""
+    most = [
+        int(np.abs(w.astype(np.int32)).max())
+        for w in parts.constants(model).values()
+        if w.dtype == np.int8 and w.size > 1
+    ]
+    if not most or max(most) <= 64:
+        return None
+    what = f"weights up to {max(most)} overflow in pairs on a processor without VNNI"
+    return Finding("model", "edge.int8_overflow", what, layer, measured=False)
+
+
+def _apart(a: Tensor, b: Tensor) -> float:
+    if a.shape != b.shape:
+        return float("inf")
+    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).mean())
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    scale = float(np.abs(a).max()) if a.size else 0.0
+    return bool(np.allclose(a, b, rtol=0, atol=max(scale, 1.0) * 1e-4))
