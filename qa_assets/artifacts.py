@@ -30,7 +30,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "preprocessing": ("numpy", "pillow"),
     "datasets": ("numpy", "pandas", "pillow", "scikit-learn"),
     "training": ("numpy", "torch", "scikit-learn"),
-    "evaluation": ("numpy", "torch"),
+    "evaluation": ("numpy", "torch", "onnxruntime", "pillow", "scipy"),
     "export": ("numpy", "torch", "onnx", "onnxscript", "onnxruntime"),
     "edge": ("numpy", "onnxruntime", "pillow"),
     "checks": ("numpy", "pandas", "great-expectations"),
@@ -53,7 +53,8 @@ class Artifact:
         reads: Kind of record by the name of each artifact it reads.
         rooms: Rooms whose code the result depends on.
         settings: Everything else it depends on, as JSON.
-        outside: Fingerprint of data outside the store.
+        outside: Fingerprint of what else it depends on, such as data outside the store; given the
+            digests of what it reads where it takes a parameter.
         prepare: Brings that data about where it is missing, before its fingerprint is taken.
         kinds: Tools, for the UI.
         description: What it holds, for people.
@@ -65,7 +66,7 @@ class Artifact:
     reads: Mapping[str, type[Record]]
     rooms: tuple[str, ...]
     settings: Any = None
-    outside: Callable[[], str] | None = None
+    outside: Callable[..., str] | None = None
     prepare: Callable[[], object] | None = None
     kinds: frozenset[str] = frozenset()
     description: str = ""
@@ -89,8 +90,15 @@ class Artifact:
                 "code": self.code,
                 "settings": self.settings,
                 "inputs": dict(inputs),
-                "outside": self.outside() if self.outside else "",
+                "outside": self._outside(inputs),
             }
+        )
+
+    def _outside(self, inputs: Mapping[str, str]) -> str:
+        if self.outside is None:
+            return ""
+        return (
+            self.outside(inputs) if inspect.signature(self.outside).parameters else self.outside()
         )
 
 
@@ -194,7 +202,7 @@ class Collector:
         kinds: set[str],
         name: str = "",
         settings: Any = None,
-        outside: Callable[[], str] | None = None,
+        outside: Callable[..., str] | None = None,
         prepare: Callable[[], object] | None = None,
         reads: Sequence[str] | None = None,
     ) -> Callable[[Callable[..., Record]], Callable[..., Record]]:

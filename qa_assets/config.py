@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, create_model, model_validator
 from qa_assets.core.check import CHECKS, Check
 from qa_assets.core.config import BesideDefs, Frozen, InputSpec, Strict
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.records_release import FirstRelease
 from qa_assets.core.strict_yaml import load_settings
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.edge.settings import EdgeSettings
@@ -64,6 +65,8 @@ class PipelineConfig(Frozen):
     """Checks that block what lies downstream, with their thresholds."""
     monitors: ChosenChecks = ChosenChecks()
     """Checks that only warn."""
+    first_release: FirstRelease = "undecided"
+    """Before any release: ``absolute`` lets the gates without a comparison decide alone."""
     nightly: Annotated[str, Field(pattern=r"^(\S+\s+){4}\S+$")] = "0 2 * * *"
     """When the nightly run looks for something to do, as a cron line in UTC."""
 

@@ -30,8 +30,10 @@ from qa_assets.core.records import (
 )
 from qa_assets.core.records_edge import EdgeComparison
 from qa_assets.core.records_probe import TrainingProbe
+from qa_assets.core.records_release import ReleaseBaseline, ReleaseComparison
 from qa_assets.core.verdict import Verdict
 from qa_assets.gates import Posted, posted_checks
+from qa_assets.resources import local_store
 
 
 def build_graph(pipeline: Pipeline) -> tuple[dict[str, Artifact], list[Posted]]:
@@ -39,6 +41,7 @@ def build_graph(pipeline: Pipeline) -> tuple[dict[str, Artifact], list[Posted]]:
     graph = Collector()
     _data(graph, pipeline)
     _model(graph, pipeline)
+    _against_release(graph, pipeline)
     _devices(graph, pipeline)
     measured = dict(graph.artifacts)
     posted = posted_checks(pipeline, measured)
@@ -153,6 +156,43 @@ def _model(graph: Collector, pipeline: Pipeline) -> None:
         from qa_assets.evaluation.metrics import evaluate
 
         return evaluate(predictions, baselines)
+
+
+def _against_release(graph: Collector, pipeline: Pipeline) -> None:
+    store = local_store(pipeline.root)
+
+    def earlier(inputs: Mapping[str, str]) -> str:
+        from qa_assets.evaluation.released import earlier_release
+
+        candidate = TrainedWeights.load(store.get(inputs["trained_weights"]))
+        return earlier_release(store, pipeline.name, candidate.weights_digest)
+
+    named = (pipeline.name, pipeline.config.first_release)
+
+    @graph.asset("evaluation", "preprocessing", kinds={"onnx"}, settings=named, outside=earlier)
+    def release_baseline(
+        trained_weights: TrainedWeights,
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+    ) -> ReleaseBaseline:
+        """What the release before this candidate answers on today's test samples."""
+        from qa_assets.evaluation.released import earlier_release, released_answers
+        from qa_assets.preprocessing.samples import labels_of, read_payloads
+
+        release = earlier_release(store, pipeline.name, trained_weights.weights_digest)
+        labels = labels_of(dataset_splits, "test")
+        payloads = dict(read_payloads(dataset_snapshot, frozenset(labels))) if release else {}
+        first = pipeline.config.first_release
+        return released_answers(store, release, labels, payloads, first)
+
+    @graph.asset("evaluation", kinds={"pandas"})
+    def release_comparison(
+        predictions: Predictions, release_baseline: ReleaseBaseline
+    ) -> ReleaseComparison:
+        """The candidate against the release on the same samples: differences, flips, slices."""
+        from qa_assets.evaluation.comparison import compare
+
+        return compare(predictions, release_baseline)
 
 
 def _devices(graph: Collector, pipeline: Pipeline) -> None:

@@ -86,3 +86,42 @@ def bootstrap_median(
     medians = np.median(np.asarray(values)[drawn], axis=1)
     low, high = np.quantile(medians, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(np.median(values)), float(low), float(high), len(values), confidence)
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Difference of two shares measured on different samples, ``one - other``.
+
+    Args:
+        one: A share with its Wilson interval.
+        other: Likewise, with the same coverage.
+
+    Source: Newcombe (1998), Interval estimation for the difference between independent
+    proportions, Statistics in Medicine 17, method 10: the ends of Wilson's intervals, squared.
+    """
+    value = one.value - other.value
+    low = math.hypot(one.value - one.low, other.high - other.value)
+    high = math.hypot(one.high - one.value, other.value - other.low)
+    n = min(one.n, other.n)
+    return Estimate(value, max(-1.0, value - low), min(1.0, value + high), n, one.confidence)
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """Probability of so uneven a count of disagreements if neither side were better.
+
+    Args:
+        better: Samples only the first gets right.
+        worse: Samples only the second gets right.
+
+    Returns:
+        The exact two-sided p-value, in [0, 1].
+
+    Source: McNemar (1947), Psychometrika 12; reference: scipy's ``binomtest``.
+    """
+    n, k = better + worse, min(better, worse)
+    if n == 0:
+        return 1.0
+    logs = (
+        math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) - n * math.log(2)
+        for i in range(k + 1)
+    )
+    return min(1.0, 2 * math.fsum(math.exp(value) for value in logs))

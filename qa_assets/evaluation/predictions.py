@@ -13,6 +13,7 @@ from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records import LOGITS, SAMPLES, Predictions
 from qa_assets.core.tables import array_bytes, table_bytes
+from qa_assets.evaluation.scores import softmax
 from qa_assets.preprocessing.image import normalise
 from qa_assets.preprocessing.samples import LabelledSamples
 
@@ -67,13 +68,6 @@ def predict(
         classes=test.classes,
         weights_digest=weights_digest,
     )
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities of each row, in double precision."""
-    with np.errstate(invalid="ignore"):  # what is not finite stays so, for the checks to see
-        powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
 
 
 @contextmanager

@@ -55,6 +55,13 @@ def ids_of(splits: DatasetSplits, split: Split) -> tuple[str, ...]:
     return tuple(sorted(read_table(splits, SAMPLES).query("split == @split")["id"]))
 
 
+def labels_of(splits: DatasetSplits, split: Split) -> dict[str, tuple[str, str]]:
+    """Label and group of each sample of ``split`` by id, sorted."""
+    rows = read_table(splits, SAMPLES).query("split == @split").sort_values("id")
+    pairs = zip(rows["label"], rows["group"], strict=True)
+    return dict(zip(rows["id"], pairs, strict=True))
+
+
 def read_payloads(
     snapshot: DatasetSnapshot, wanted: frozenset[str] | None = None
 ) -> "Iterator[tuple[str, bytes]]":
