@@ -15,6 +15,7 @@ from qa_assets.core.strict_yaml import load_settings
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import find
+from qa_assets.evaluation.settings import BehaviorSettings
 from qa_assets.export.settings import ExportSettings
 from qa_assets.training.settings import TrainingSettings
 
@@ -65,6 +66,8 @@ class PipelineConfig(Frozen):
     """Checks that block what lies downstream, with their thresholds."""
     monitors: ChosenChecks = ChosenChecks()
     """Checks that only warn."""
+    behavior: BehaviorSettings = BehaviorSettings()
+    """What must not change an answer, and hand-made cases."""
     first_release: FirstRelease = "undecided"
     """Before any release: ``absolute`` lets the gates without a comparison decide alone."""
     nightly: Annotated[str, Field(pattern=r"^(\S+\s+){4}\S+$")] = "0 2 * * *"
@@ -115,6 +118,19 @@ class Pipeline:
                 "CONF_PATH", str(name), f"is not in {self.folder}.", "Put it beside defs.yaml."
             )
         return path
+
+    def folder_beside(self, name: str) -> Path | None:
+        """The full path of a folder that ``defs.yaml`` names; None where it names none.
+
+        Raises:
+            InputRefused: ``CONF_PATH``: it is not there.
+        """
+        path = self.folder / name
+        if name and not path.is_dir():
+            raise InputRefused.of(
+                "CONF_PATH", name, f"is no folder in {self.folder}.", "Put it beside defs.yaml."
+            )
+        return path if name else None
 
     def resolve_files(self, check: Check, thresholds: dict[str, Any]) -> dict[str, Any]:
         """The thresholds with the full path wherever one names a file."""

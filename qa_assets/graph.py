@@ -28,6 +28,7 @@ from qa_assets.core.records import (
     TrainedWeights,
     VariantName,
 )
+from qa_assets.core.records_behavior import BehaviorReport, EdgeCases
 from qa_assets.core.records_edge import EdgeComparison
 from qa_assets.core.records_probe import TrainingProbe
 from qa_assets.core.records_release import ReleaseBaseline, ReleaseComparison
@@ -230,8 +231,43 @@ def _devices(graph: Collector, pipeline: Pipeline) -> None:
             golden=dict(read_payloads(dataset_snapshot, golden)),
         )  # fmt: skip
 
+    _behavior(graph, pipeline)
     for target in config.edge.targets:
         _device(graph, pipeline, target)
+
+
+def _behavior(graph: Collector, pipeline: Pipeline) -> None:
+    settings = pipeline.config.behavior
+    folder = pipeline.folder_beside(settings.edge_cases)
+
+    def by_hand() -> str:
+        from qa_assets.evaluation.edge_cases import fingerprint
+
+        return fingerprint(folder)
+
+    rooms = ("evaluation", "preprocessing")
+
+    @graph.asset(*rooms, kinds={"onnx"}, outside=by_hand)
+    def edge_cases(onnx_model: OnnxModel) -> EdgeCases:
+        """Hand-made samples, asked of the exported file alone: minimum functionality (MFT)."""
+        from qa_assets.evaluation.edge_cases import edge_cases
+
+        return edge_cases(onnx_model, folder)
+
+    @graph.asset(*rooms, kinds={"onnx"}, settings=settings)
+    def behavior_report(
+        onnx_model: OnnxModel,
+        release_baseline: ReleaseBaseline,
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+    ) -> BehaviorReport:
+        """Changed pictures: what must not change the answer (INV), what must lower it (DIR)."""
+        from qa_assets.evaluation.behavior import behavior
+        from qa_assets.preprocessing.samples import labels_of, read_payloads
+
+        labels = labels_of(dataset_splits, "test")
+        payloads = dict(read_payloads(dataset_snapshot, frozenset(labels)))
+        return behavior(onnx_model, release_baseline, labels, payloads, settings)
 
 
 def _device(graph: Collector, pipeline: Pipeline, target: str) -> None:

@@ -102,5 +102,6 @@ def _flips(now: "pd.DataFrame", then: "pd.DataFrame", lost: Right) -> bytes:
         "now": now["predicted"],
         "confidence": now["confidence"],
     }
-    found = pd.DataFrame(columns)[lost].sort_values(["confidence", "id"], ascending=[False, True])
-    return table_bytes(found.reset_index(drop=True))
+    found = pd.DataFrame({name: np.asarray(values)[lost] for name, values in columns.items()})
+    surest = np.lexsort((found["id"], -found["confidence"].to_numpy(dtype=np.float64)))
+    return table_bytes(found.iloc[surest].reset_index(drop=True))

@@ -17,6 +17,7 @@ from qa_assets.core.records import (
     TrainedWeights,
     golden_logits,
 )
+from qa_assets.core.records_behavior import BehaviorReport, EdgeCases
 from qa_assets.core.tables import array_bytes
 from qa_assets.core.verdict import Verdict
 from qa_assets.release.card import release_card
@@ -118,7 +119,7 @@ def _made_from(record: Record) -> dict[str, str]:
     if isinstance(record, EdgeBenchmark):
         name = "model" if record.variant == "float" else f"{record.variant} model"
         return {name: record.model_sha256}
-    return {}
+    return {"model": record.model_sha256} if isinstance(record, EdgeCases | BehaviorReport) else {}
 
 
 def _shipped(model: OnnxModel) -> dict[str, bytes | Path]:
