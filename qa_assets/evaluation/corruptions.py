@@ -107,7 +107,8 @@ def _fog(x: Real, severity: int, drawn: np.random.Generator) -> Real:
     from scipy import ndimage
 
     cloud = drawn.random((len(x), 4, 4))
-    zoomed = ndimage.zoom(cloud, (1, x.shape[1] / 4, x.shape[2] / 4), order=1)[..., None]
+    size = (1, x.shape[1] / 4, x.shape[2] / 4)
+    zoomed = np.asarray(ndimage.zoom(cloud, size, order=1), dtype=np.float64)[..., None]
     amount = (0.1, 0.2, 0.3, 0.45, 0.6)[severity - 1]
     return (1 - amount) * x + amount * (0.5 + 0.5 * zoomed)
 
