@@ -21,6 +21,7 @@ MEASURED = "measures.parquet"
 CONTACT_SHEET = "contact_sheet.png"
 STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
+SKETCHES, PREVIOUS = "sketches.json", "previous.json"
 LOGITS = "logits.npy"
 MODEL = "model.onnx"
 GOLDEN = "golden.parquet"
@@ -95,13 +96,34 @@ class DatasetSnapshot(Record):
         return shown
 
 
+@dataclass(frozen=True, slots=True)
+class VersionNumbers:
+    """What is remembered of a version of a dataset."""
+
+    version: str
+    samples: int
+    classes: int
+    brightness_mean: float
+    brightness_std: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetStatistics(Record):
     """Numbers that describe a snapshot.
 
     Files: ``statistics.parquet``: one row a class: label, samples, share, and of the pixels in
     [0, 1] brightness_mean, brightness_std, contrast_mean, width_min, width_max, height_min,
-    height_max, bytes_mean. ``classes.svg``: bars of the class counts.
+    height_max, bytes_mean. ``classes.svg``: bars of the class counts. ``sketches.json``: one
+    mergeable sketch a column, by class. ``previous.json``: those of the version before, if any.
+
+    Attributes:
+        version: Of the dataset.
+        samples: How many there are.
+        class_counts: Samples by class.
+        groups: Distinct groups.
+        brightness_mean: Over all samples, in [0, 1].
+        brightness_std: Over all samples.
+        history: The same for each version before, the oldest first.
     """
 
     samples: int
@@ -109,12 +131,20 @@ class DatasetStatistics(Record):
     groups: int
     brightness_mean: float
     brightness_std: float
+    version: str = ""
+    history: tuple[VersionNumbers, ...] = ()
 
     def metadata(self) -> Metadata:
-        """The numbers and the class bars."""
+        """The numbers, the class bars, and how it came to be."""
         shown = dict(Record.metadata(self))
         rows: list[tuple[object, ...]] = list(self.class_counts.items())
         shown["samples per class"] = table(("class", "samples"), rows)
+        past: list[tuple[object, ...]] = [
+            (v.version[:12], v.samples, v.classes, v.brightness_mean) for v in self.history
+        ]
+        if past:
+            columns = ("version", "samples", "classes", "brightness")
+            shown["versions before"] = table(columns, past)
         if CLASS_BARS in self.files:
             shown["classes"] = self.picture(CLASS_BARS, "samples per class")
         return shown

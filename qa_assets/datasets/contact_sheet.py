@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qa_assets.core.record import INLINE_PICTURE_BYTES
@@ -27,12 +28,22 @@ def contact_sheet(snapshot: DatasetSnapshot) -> bytes:
     """One row a class, its label beside it; the samples with the smallest digests, so any."""
     rows = read_table(snapshot, SAMPLES)[["id", "label"]]
     chosen = rows.groupby("label", sort=True).head(COLUMNS)
-    labels = snapshot.classes[:MOST_CLASSES]
-    ids = {label: list(chosen.loc[chosen["label"] == label, "id"]) for label in labels}
+    return sheet_of(snapshot, list(zip(chosen["id"], chosen["label"], strict=True)))
+
+
+def sheet_of(snapshot: DatasetSnapshot, samples: Sequence[tuple[str, str]]) -> bytes:
+    """Some samples, in one row each that is called alike.
+
+    Args:
+        snapshot: Where their pictures are.
+        samples: Id and the name of its row.
+    """
+    labels = list(dict.fromkeys(label for _, label in sorted(samples, key=lambda s: s[1])))
+    ids = {label: [i for i, row in samples if row == label][:COLUMNS] for label in labels[:MOST_CLASSES]}
     wanted = frozenset(sample for row in ids.values() for sample in row)
     thumbs = {sample: _thumb(body) for sample, body in read_payloads(snapshot, wanted)}
     images = {label: [thumbs[sample] for sample in row] for label, row in ids.items()}
-    left_out = len(snapshot.classes) - len(labels)
+    left_out = len(labels) - len(ids)
     columns, body = COLUMNS, _png(_draw(images, COLUMNS, left_out))
     while len(body) > INLINE_PICTURE_BYTES and columns:
         body = _png(_draw(images, columns, left_out).quantize(COLOURS))

@@ -1,62 +1,115 @@
-"""Numbers that describe a snapshot, by class and as a whole."""
+"""Numbers that describe a snapshot, by class and as a whole, and how they came to be."""
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa_assets.core.config import InputSpec
+from qa_assets.core.digests import canonical_json
 from qa_assets.core.pictures import bars
+from qa_assets.core.record import Earlier
 from qa_assets.core.records import (
     CLASS_BARS,
+    PREVIOUS,
     SAMPLES,
+    SKETCHES,
     STATISTICS,
     DatasetSnapshot,
     DatasetStatistics,
+    VersionNumbers,
 )
+from qa_assets.core.records_data import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table, table_bytes
-from qa_assets.preprocessing import image
-from qa_assets.preprocessing.samples import read_payloads
+from qa_assets.datasets.measures import MEASURES
+from qa_assets.datasets.sketches import Sketch, as_json, from_json, of_numbers, of_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LABEL = "label"
+COLUMNS = (*MEASURES, "width", "height", "bytes")
+REMEMBERED = 50
+"""Versions that the history holds."""
+Sketches = Mapping[str, Sketch]
 
-def statistics(snapshot: DatasetSnapshot, spec: InputSpec) -> DatasetStatistics:
-    """Measure every sample as the network would see it, then summarise.
 
-    Brightness is the mean of a sample's decoded pixels in [0, 1], contrast their standard
-    deviation (over all pixels and channels, not corrected for the sample size).
+def statistics(
+    snapshot: DatasetSnapshot, quality: SampleQuality, earlier: Earlier | None = None
+) -> DatasetStatistics:
+    """Summarise what was measured of each sample; opens no picture.
+
+    Args:
+        snapshot: The samples.
+        quality: Their measures.
+        earlier: Earlier statistics, for the history.
     """
     samples = read_table(snapshot, SAMPLES)
-    measured = _measure(snapshot, spec)
-    samples["brightness"] = [measured[s][0] for s in samples["id"]]
-    samples["contrast"] = [measured[s][1] for s in samples["id"]]
+    measured = read_table(quality, QUALITY)
+    for name in MEASURES:
+        samples[name] = measured[name].astype("float64")
     by_class = _summarise(samples)
     counts = {str(c): int(n) for c, n in zip(by_class["label"], by_class["samples"], strict=True)}
     brightness = samples["brightness"].to_numpy()
-    groups = set(samples["group"]) - {""}
+    before = _before(snapshot.version, earlier)
+    files: dict[str, bytes] = {
+        STATISTICS: table_bytes(by_class),
+        CLASS_BARS: bars(list(counts), list(counts.values())),
+        SKETCHES: _written(sketch(samples)),
+    }
+    if before is not None and SKETCHES in before.files:
+        same = before.version == snapshot.version
+        past = PREVIOUS if same else SKETCHES
+        if past in before.files:
+            files[PREVIOUS] = before.read(past)
     return DatasetStatistics(
         samples=len(samples),
         class_counts=counts,
-        groups=len(groups),
+        groups=len(set(samples["group"]) - {""}),
         brightness_mean=float(np.mean(brightness)),
         brightness_std=float(np.std(brightness)),
-        files={
-            STATISTICS: table_bytes(by_class),
-            CLASS_BARS: bars(list(counts), list(counts.values())),
-        },
+        version=snapshot.version,
+        history=_history(snapshot.version, before),
+        files=files,
     )
 
 
-def _measure(snapshot: DatasetSnapshot, spec: InputSpec) -> Mapping[str, tuple[float, float]]:
-    """Brightness and contrast by sample id."""
-    top = np.iinfo(np.uint8).max
-    measured: dict[str, tuple[float, float]] = {}
-    for sample, payload in read_payloads(snapshot):
-        pixels = image.decode(payload, spec) / top
-        measured[sample] = float(pixels.mean()), float(pixels.std())
-    return measured
+def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:
+    """One sketch a column of the whole table."""
+    found: dict[str, Sketch] = {n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples}
+    return {LABEL: of_words(samples[LABEL].tolist()), **found}
+
+
+def read_sketches(record: DatasetStatistics, name: str) -> dict[str, Sketch]:
+    """The sketches that statistics hold; none where there was no version before."""
+    if name not in record.files:
+        return {}
+    body: Any = json.loads(record.read(name))
+    return {column: from_json(value) for column, value in body.items()}
+
+
+def _written(sketches: Sketches) -> bytes:
+    return canonical_json({name: as_json(s) for name, s in sketches.items()})
+
+
+def _before(version: str, earlier: Earlier | None) -> DatasetStatistics | None:
+    found = earlier("") if earlier else None
+    return found if isinstance(found, DatasetStatistics) else None
+
+
+def _history(version: str, before: DatasetStatistics | None) -> tuple[VersionNumbers, ...]:
+    if before is None:
+        return ()
+    if before.version == version:
+        return before.history
+    latest = VersionNumbers(
+        before.version,
+        before.samples,
+        len(before.class_counts),
+        before.brightness_mean,
+        before.brightness_std,
+    )
+    return (*before.history, latest)[-REMEMBERED:]
 
 
 def _summarise(samples: "pd.DataFrame") -> "pd.DataFrame":

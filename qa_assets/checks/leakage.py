@@ -1,0 +1,51 @@
+"""Does the test know the train: samples that look the same on two sides of a split."""
+
+from qa_assets.core.check import check
+from qa_assets.core.config import Share
+from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits
+from qa_assets.core.records_data import QUALITY, SampleQuality
+from qa_assets.core.tables import read_table
+from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell
+
+SHOWN = 50
+
+
+@check
+def splits_share_no_look(
+    dataset_splits: DatasetSplits,
+    sample_quality: SampleQuality,
+    dataset_snapshot: DatasetSnapshot,
+    *,
+    max_share: Share = 0.0,
+) -> Verdict:
+    """No sample that is held out looks like one of another split.
+
+    Args:
+        dataset_splits: The side of each sample.
+        sample_quality: The group of alike samples of each.
+        dataset_snapshot: Their names.
+        max_share: Largest share of the test samples that look like one outside the test.
+
+    Returns:
+        Measured: that share. Evidence: each pair, the same picture on two sides.
+    """
+    sides = read_table(dataset_splits, SAMPLES)[["id", "split"]]
+    table = sides.merge(read_table(sample_quality, QUALITY)[["id", "group"]], on="id")
+    tests = int((table["split"] == "test").sum())
+    if not tests:
+        return cannot_tell("no sample is held out for the test")
+    alike = table[table["group"] >= 0]
+    inside = alike[alike["split"] == "test"]
+    outside = alike[alike["split"] != "test"].drop_duplicates("group")
+    leaked = inside.merge(outside, on="group", suffixes=("", "_other"))
+    names = read_table(dataset_snapshot, SAMPLES).set_index("id")["name"]
+    pairs = zip(leaked["id"], leaked["id_other"], leaked["split_other"], strict=True)
+    rows = tuple((names[one], names[two], side) for one, two, side in pairs)
+    return at_most(
+        len(leaked) / tests,
+        max_share,
+        f"the share of test samples that look like one outside ({len(leaked)} of {tests})",
+        cause="data.leaked",
+        samples=tuple(leaked["id"])[:SHOWN],
+        evidence={"pairs": Evidence(("test sample", "looks like", "in"), rows[:SHOWN])},
+    )

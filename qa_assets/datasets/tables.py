@@ -1,0 +1,77 @@
+"""Sketches of a table, batch by batch: memory is one batch and the sketches, whatever its length."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_assets.core.errors import InputRefused
+from qa_assets.datasets.sketches import Sketch, of_numbers, of_words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK_BYTES = 8 << 20
+"""Text of a CSV that is parsed at once; resident memory stays below about 256 MiB."""
+BATCH_ROWS = 65_536
+
+
+def sketch_file(source: Path) -> dict[str, Sketch]:
+    """One sketch a column of a CSV or Parquet file.
+
+    Raises:
+        InputRefused: ``SET_MISSING``, ``CSV_EMPTY`` or ``CSV_ENCODING``.
+    """
+    import pyarrow as pa
+
+    if not source.is_file():
+        raise InputRefused.of("SET_MISSING", str(source), "does not exist or is a folder.")
+    merged: dict[str, Sketch] = {}
+    try:
+        for batch in _batches(source):
+            merged = merge(merged, sketch_batch(batch))
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        what = f"cannot be read as a table: {str(error)[:200]}."
+        raise InputRefused.of("CSV_ENCODING", source.name, what) from error
+    if not merged or not any(s.count for s in merged.values()):
+        raise InputRefused.of("CSV_EMPTY", source.name, "has no rows.")
+    return merged
+
+
+def sketch_batch(batch: "pa.RecordBatch | pa.Table") -> dict[str, Sketch]:
+    """One sketch a column; numbers as numbers, everything else as words."""
+    return {name: _sketch(batch[name]) for name in batch.schema.names}
+
+
+def merge(first: Mapping[str, Sketch], second: Mapping[str, Sketch]) -> dict[str, Sketch]:
+    """The sketches of both tables together; a column is of one kind in both, or is dropped."""
+    if not first or not second:
+        return dict(first or second)
+    both = [n for n in first if n in second and type(first[n]) is type(second[n])]
+    return {n: first[n].merge(second[n]) for n in both}  # pyright: ignore[reportArgumentType]
+
+
+def _sketch(column: Any) -> Sketch:
+    import pyarrow.types as kinds
+
+    kind = column.type
+    if kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind):
+        values = column.cast("float64", safe=False).fill_null(float("nan"))
+        return of_numbers(values.to_numpy(zero_copy_only=False) if hasattr(values, "to_numpy") else values)
+    return of_words(column.cast("string").to_pylist())
+
+
+def _batches(source: Path) -> "Iterator[pa.RecordBatch]":
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pq
+
+    with source.open("rb") as stream:
+        parquet = stream.read(4) == b"PAR1"
+    if parquet:
+        yield from pq.ParquetFile(source).iter_batches(BATCH_ROWS)
+        return
+    # NA is a word; only an empty cell is missing.
+    options = pa_csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
+    with pa_csv.open_csv(
+        source, pa_csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=options
+    ) as reader:
+        yield from reader
