@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run test check ui pictures clean
+.PHONY: help run test check ui pictures bench clean
 help:
 	@grep -E '^# [a-z]+:' Makefile | sed 's/^# //'
 
@@ -35,6 +35,10 @@ check: $(VENV)/.dev
 # pictures: make the pictures of the README anew from the real thing (needs Chromium)
 pictures: $(VENV)/.dev
 	QA_WRITE_PICTURES=1 $(BIN)/python -m pytest -m browser
+# bench: images a second against CleanVision, on folders of PNGs: make bench FOLDERS='a b'
+bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
+	$(BIN)/python -m benchmarks.data $(FOLDERS)
 # clean: remove what runs left behind; the next run makes it again
 clean:
 	rm -rf .qa .dagster reports

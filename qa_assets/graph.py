@@ -29,6 +29,7 @@ from qa_assets.core.records import (
     VariantName,
 )
 from qa_assets.core.records_behavior import BehaviorReport, EdgeCases
+from qa_assets.core.records_data import DriftReport, LabelAudit, SampleQuality
 from qa_assets.core.records_edge import EdgeComparison
 from qa_assets.core.records_probe import TrainingProbe
 from qa_assets.core.records_release import ReleaseBaseline, ReleaseComparison
@@ -41,6 +42,7 @@ def build_graph(pipeline: Pipeline) -> tuple[dict[str, Artifact], list[Posted]]:
     """Every artifact of ``pipeline`` in graph order, and every check posted on one."""
     graph = Collector()
     _data(graph, pipeline)
+    _examined(graph, pipeline)
     _model(graph, pipeline)
     _against_release(graph, pipeline)
     _devices(graph, pipeline)
@@ -73,12 +75,21 @@ def _data(graph: Collector, pipeline: Pipeline) -> None:
 
         return snapshot(config.dataset, pipeline.name, root, scratch, earlier)
 
-    @graph.asset("datasets", "preprocessing", kinds={"pandas"}, settings=config.input)
-    def dataset_statistics(dataset_snapshot: DatasetSnapshot) -> DatasetStatistics:
-        """Counts and image measures by class."""
+    @graph.asset("datasets", kinds={"pyarrow"})
+    def sample_quality(dataset_snapshot: DatasetSnapshot) -> SampleQuality:
+        """What each sample is like, which ones look the same, which are unlike their class."""
+        from qa_assets.datasets.quality import quality
+
+        return quality(dataset_snapshot)
+
+    @graph.asset("datasets", kinds={"pandas"}, settings=pipeline.name)
+    def dataset_statistics(
+        dataset_snapshot: DatasetSnapshot, sample_quality: SampleQuality, earlier: Earlier
+    ) -> DatasetStatistics:
+        """Counts and measures by class, as sketches that merge, and the history of versions."""
         from qa_assets.datasets.statistics import statistics
 
-        return statistics(dataset_snapshot, config.input)
+        return statistics(dataset_snapshot, sample_quality, earlier)
 
     @graph.asset("datasets", kinds={"pandas"}, settings=config.splits)
     def dataset_splits(dataset_snapshot: DatasetSnapshot) -> DatasetSplits:
@@ -86,6 +97,30 @@ def _data(graph: Collector, pipeline: Pipeline) -> None:
         from qa_assets.datasets.splits import split
 
         return split(dataset_snapshot, config.splits)
+
+
+def _examined(graph: Collector, pipeline: Pipeline) -> None:
+    config = pipeline.config
+
+    @graph.asset("datasets", kinds={"pandas", "sklearn"})
+    def drift_report(
+        dataset_snapshot: DatasetSnapshot,
+        dataset_statistics: DatasetStatistics,
+        sample_quality: SampleQuality,
+        dataset_splits: DatasetSplits,
+    ) -> DriftReport:
+        """How far each column moved since the version before, and between train and test."""
+        from qa_assets.datasets.drift_report import drift_report
+
+        measured = (dataset_snapshot, dataset_statistics, sample_quality)
+        return drift_report(*measured, dataset_splits)
+
+    @graph.asset("datasets", "preprocessing", kinds={"sklearn"}, settings=config.input)
+    def label_audit(dataset_snapshot: DatasetSnapshot) -> LabelAudit:
+        """The labels that a model which never saw their samples would not give, worst first."""
+        from qa_assets.datasets.label_audit import label_audit
+
+        return label_audit(dataset_snapshot, config.input)
 
 
 def _model(graph: Collector, pipeline: Pipeline) -> None:

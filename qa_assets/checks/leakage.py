@@ -1,5 +1,7 @@
 """Does the test know the train: samples that look the same on two sides of a split."""
 
+from typing import Any
+
 from qa_assets.core.check import check
 from qa_assets.core.config import Share
 from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits
@@ -30,7 +32,7 @@ def splits_share_no_look(
         Measured: that share. Evidence: each pair, the same picture on two sides.
     """
     sides = read_table(dataset_splits, SAMPLES)[["id", "split"]]
-    table = sides.merge(read_table(sample_quality, QUALITY)[["id", "group"]], on="id")
+    table: Any = sides.merge(read_table(sample_quality, QUALITY)[["id", "group"]], on="id")
     tests = int((table["split"] == "test").sum())
     if not tests:
         return cannot_tell("no sample is held out for the test")
@@ -38,9 +40,9 @@ def splits_share_no_look(
     inside = alike[alike["split"] == "test"]
     outside = alike[alike["split"] != "test"].drop_duplicates("group")
     leaked = inside.merge(outside, on="group", suffixes=("", "_other"))
-    names = read_table(dataset_snapshot, SAMPLES).set_index("id")["name"]
+    named: Any = read_table(dataset_snapshot, SAMPLES).set_index("id")["name"]
     pairs = zip(leaked["id"], leaked["id_other"], leaked["split_other"], strict=True)
-    rows = tuple((names[one], names[two], side) for one, two, side in pairs)
+    rows = tuple((str(named[one]), str(named[two]), str(side)) for one, two, side in pairs)
     return at_most(
         len(leaked) / tests,
         max_share,

@@ -1,4 +1,4 @@
-"""Are the samples any good: few that look the same, few that are blank or odd, labels that agree."""
+"""Are the samples any good: few look the same or are blank, and labels agree."""
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Share

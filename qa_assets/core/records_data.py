@@ -91,7 +91,8 @@ class Shift:
     Attributes:
         column: Its name.
         kind: ``number``: largest gap between the distribution functions (Kolmogorov-Smirnov);
-            ``word``: half the sum of the gaps between the shares (total variation).
+            ``word``: half the sum of the gaps between the shares (total variation);
+            ``content``: how well a model tells the two sets apart by the look of the samples.
         effect: That gap, in [0, 1].
         low: Lower end of its interval, simultaneous over all columns.
         high: Upper end.
@@ -102,7 +103,7 @@ class Shift:
     """
 
     column: str
-    kind: Literal["number", "word"]
+    kind: Literal["number", "word", "content"]
     effect: float
     low: float
     high: float

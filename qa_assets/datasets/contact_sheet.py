@@ -39,7 +39,10 @@ def sheet_of(snapshot: DatasetSnapshot, samples: Sequence[tuple[str, str]]) -> b
         samples: Id and the name of its row.
     """
     labels = list(dict.fromkeys(label for _, label in sorted(samples, key=lambda s: s[1])))
-    ids = {label: [i for i, row in samples if row == label][:COLUMNS] for label in labels[:MOST_CLASSES]}
+    ids = {
+        label: [i for i, row in samples if row == label][:COLUMNS]
+        for label in labels[:MOST_CLASSES]
+    }
     wanted = frozenset(sample for row in ids.values() for sample in row)
     thumbs = {sample: _thumb(body) for sample, body in read_payloads(snapshot, wanted)}
     images = {label: [thumbs[sample] for sample in row] for label, row in ids.items()}
@@ -91,5 +94,5 @@ def _short(label: str) -> str:
 
 def _png(sheet: "Image") -> bytes:
     out = io.BytesIO()
-    sheet.save(out, "PNG", optimize=True)
+    sheet.save(out, "PNG")
     return out.getvalue()

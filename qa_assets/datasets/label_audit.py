@@ -45,9 +45,14 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
     chances = out_of_fold(features, labels, len(snapshot.classes))
     score, rather = margins(chances, labels)
     order = np.argsort(score, kind="stable")
-    ranked = pd.DataFrame({"id": chosen["id"].to_numpy()[order], "label": chosen["label"].to_numpy()[order],
-                           "suggested": np.array(snapshot.classes)[rather[order]],
-                           "score": score[order]})  # fmt: skip
+    ranked = pd.DataFrame(
+        {
+            "id": chosen["id"].to_numpy()[order],
+            "label": chosen["label"].to_numpy()[order],
+            "suggested": np.array(snapshot.classes)[rather[order]],
+            "score": score[order],
+        }
+    )
     suspects = _named(ranked, dict(zip(chosen["id"], chosen["name"], strict=True)))
     return LabelAudit(
         samples=len(chosen),
@@ -56,13 +61,15 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
         suspects=suspects,
         files={
             SUSPECTS: table_bytes(ranked),
-            SUSPECT_SHEET: sheet_of(snapshot, [(s.id, f"{s.label}, not {s.suggested}?") for s in suspects]),
+            SUSPECT_SHEET: sheet_of(
+                snapshot, [(s.id, f"{s.label}, not {s.suggested}?") for s in suspects]
+            ),
         },
     )
 
 
 def out_of_fold(
-    features: NDArray[np.float32], labels: NDArray[np.integer], classes: int
+    features: NDArray[np.floating], labels: NDArray[np.integer], classes: int
 ) -> NDArray[np.float64]:
     """Chance of each class for each sample, by models that did not see it; shape (sample, class).
 
@@ -99,9 +106,7 @@ def margins(
     return own - others.max(axis=1), others.argmax(axis=1)
 
 
-def _features(
-    snapshot: DatasetSnapshot, spec: InputSpec, ids: list[str]
-) -> NDArray[np.float32]:
+def _features(snapshot: DatasetSnapshot, spec: InputSpec, ids: list[str]) -> NDArray[np.float32]:
     small = spec.model_copy(
         update={
             "height": min(spec.height, LONGEST_SIDE),
@@ -117,7 +122,6 @@ def _features(
 
 def _named(ranked: "pd.DataFrame", names: dict[str, str]) -> tuple[Suspect, ...]:
     worst = ranked[ranked["score"] < 0].head(NAMED)
-    return tuple(
-        Suspect(row.id, names[row.id], row.label, row.suggested, float(row.score))
-        for row in worst.itertuples()
-    )
+    columns = (worst["id"], worst["label"], worst["suggested"], worst["score"])
+    rows = zip(*columns, strict=True)
+    return tuple(Suspect(i, names[i], label, rather, float(s)) for i, label, rather, s in rows)

@@ -71,7 +71,7 @@ def _histograms(stack: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Shape (picture, level)."""
     count = len(stack)
     flat = stack.reshape(count, -1)
-    if flat.shape[1] > LEVELS * LEVELS:
+    if flat.shape[1] > 4 * LEVELS:
         return np.stack([np.bincount(row, minlength=LEVELS) for row in flat])
     shifted = flat.astype(np.int64) + np.arange(count)[:, None] * LEVELS
     return np.bincount(shifted.ravel(), minlength=count * LEVELS).reshape(count, LEVELS)

@@ -1,4 +1,4 @@
-"""The measures of a snapshot, read column by column: what looks the same, what is unlike its class."""
+"""The measures of a snapshot judged: what looks the same, what is unlike its class."""
 
 import io
 from collections.abc import Mapping
@@ -84,13 +84,22 @@ def _parquet(table: "pa.Table") -> bytes:
 
 def _groups(measured: "pa.Table", numbers: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
     hashes = np.stack([measured[name].to_numpy() for name in HASHES], axis=1)
+    thumbs = _thumbs(measured)
+    plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
+    return near_duplicates.groups(hashes, thumbs, plain)
+
+
+def thumbnails(snapshot: DatasetSnapshot) -> NDArray[np.uint8]:
+    """Mean grey of the blocks of each sample, in the order of the sample table."""
+    return _thumbs(_read(snapshot, MEASURED))
+
+
+def _thumbs(measured: "pa.Table") -> NDArray[np.uint8]:
     packed = measured[THUMB].combine_chunks()
     width = packed.type.byte_width
     buffer = np.frombuffer(packed.buffers()[1], np.uint8)
     start = packed.offset * width
-    thumbs = buffer[start : start + len(packed) * width].reshape(len(packed), width)
-    plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
-    return near_duplicates.groups(hashes, thumbs, plain)
+    return buffer[start : start + len(packed) * width].reshape(len(packed), width)
 
 
 def _oddness(

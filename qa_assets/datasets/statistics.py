@@ -76,7 +76,9 @@ def statistics(
 
 def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:
     """One sketch a column of the whole table."""
-    found: dict[str, Sketch] = {n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples}
+    found: dict[str, Sketch] = {
+        n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples
+    }
     return {LABEL: of_words(samples[LABEL].tolist()), **found}
 
 

@@ -1,4 +1,4 @@
-"""Sketches of a table, batch by batch: memory is one batch and the sketches, whatever its length."""
+"""Sketches of a table, batch by batch: memory is one batch and the sketches."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -56,7 +56,9 @@ def _sketch(column: Any) -> Sketch:
     kind = column.type
     if kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind):
         values = column.cast("float64", safe=False).fill_null(float("nan"))
-        return of_numbers(values.to_numpy(zero_copy_only=False) if hasattr(values, "to_numpy") else values)
+        return of_numbers(
+            values.to_numpy(zero_copy_only=False) if hasattr(values, "to_numpy") else values
+        )
     return of_words(column.cast("string").to_pylist())
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from qa_assets.core.config import InputSpec
 from qa_assets.core.records import DatasetSnapshot, DatasetSplits, DatasetStatistics
 from qa_assets.datasets.embedded import grey_png
+from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.datasets.snapshot import snapshot
 from qa_assets.datasets.splits import split
@@ -68,4 +69,4 @@ def digits() -> tuple[DatasetSnapshot, DatasetSplits, DatasetStatistics]:
     """The embedded dataset, once a session."""
     root = Path(mkdtemp(prefix="qa-digits-"))
     taken = snapshot(DIGITS, "digits", root, root)
-    return taken, split(taken, DIGITS_SPLITS), statistics(taken, DIGITS_INPUT)
+    return taken, split(taken, DIGITS_SPLITS), statistics(taken, quality(taken))
