@@ -1,6 +1,7 @@
 """Checks on the answers of the trained model and on what they are worth."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,15 @@ from qa_assets.core.config import Positive, Share
 from qa_assets.core.records import LOGITS, SAMPLES, Evaluation, Predictions, TrainedWeights
 from qa_assets.core.store import short
 from qa_assets.core.tables import read_array, read_table
-from qa_assets.core.verdict import Evidence, Verdict, cannot_tell, none_of, surely_at_least
+from qa_assets.core.verdict import (
+    Evidence,
+    Verdict,
+    at_least,
+    at_most,
+    cannot_tell,
+    none_of,
+    surely_at_least,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,4 +158,81 @@ def class_recall_floor(evaluation: Evaluation, *, min_recall: Share = 0.6) -> Ve
         cause="evaluation.class_recall_low",
         where={"class": ", ".join(c.label for c in low)},
         evidence={"classes": Evidence(("class", "recall", "low", "samples"), rows)},
+    )
+
+
+@check
+def labels_unpermuted(evaluation: Evaluation, *, min_share: Share = 0.5) -> Verdict:
+    """Answers do not follow another order of the classes than the labels do.
+
+    Labels that moved by one, or whose names were swapped, leave a model that is right under a
+    renaming: each class is answered as one and the same other class.
+
+    Args:
+        evaluation: Its confusion is read.
+        min_share: Share of the answers from which such a renaming is called one.
+    """
+    counts = np.array(evaluation.confusion)
+    total = int(counts.sum())
+    if not total or len(evaluation.classes) < 2:
+        return cannot_tell("two classes and one answer at least are needed")
+    chosen = counts.argmax(axis=1)
+    moved = [i for i, j in enumerate(chosen) if i != j and counts[i].sum()]
+    renamed = len(set(chosen)) == len(chosen) and len(moved) > 1
+    explained = sum(int(counts[i, chosen[i]]) for i in moved)
+    of = sum(int(counts[i].sum()) for i in moved)
+    found = renamed and of > 0 and explained / of >= min_share
+    steps = {int(chosen[i] - i) % len(chosen) for i in moved}
+    cause = "data.labels_shifted" if len(steps) == 1 else "data.labels_permuted"
+    names = evaluation.classes
+    said = [f"{names[i]} answered as {names[int(chosen[i])]}" for i in moved] if found else []
+    return none_of(
+        said, "classes answered as another", cause=cause, where={"class": ", ".join(said)}
+    )
+
+
+@check
+def calibrated(evaluation: Evaluation, *, max_error: Share = 0.1) -> Verdict:
+    """Confidence is honest: it is near the share of right answers, even at the interval's end.
+
+    Args:
+        evaluation: Its expected calibration error.
+        max_error: Largest mean distance, in [0, 1].
+    """
+    error = evaluation.calibration
+    if error is None or not error.n:
+        return cannot_tell("no answer was measured")
+    verdict = at_most(
+        error.high,
+        max_error,
+        "the upper end of the calibration error",
+        cause="evaluation.uncalibrated",
+    )
+    return replace(verdict, measured=error.value, interval=(error.low, error.high))
+
+
+@check
+def slices_hold(evaluation: Evaluation, *, min_accuracy: Share = 0.7) -> Verdict:
+    """No slice of the test samples is surely below the floor.
+
+    Args:
+        evaluation: Classes, groups, quarters of quality and the weak segments that were found;
+            their intervals are corrected for their number.
+        min_accuracy: Smallest accuracy of a slice, in [0, 1].
+    """
+    if not evaluation.slices:
+        return cannot_tell("no slice has enough samples")
+    below = [s for s in evaluation.slices if s.accuracy.high < min_accuracy]
+    worst = min(evaluation.slices, key=lambda s: s.accuracy.high)
+    rows = tuple(
+        (s.name, s.accuracy.value, s.accuracy.low, s.accuracy.high, s.accuracy.n)
+        for s in evaluation.slices[:20]
+    )
+    return at_least(
+        worst.accuracy.high,
+        min_accuracy,
+        f"the upper end of the accuracy of the weakest slice ({worst.name})",
+        cause="evaluation.weak_slice",
+        where={"slice": ", ".join(s.name for s in below)},
+        evidence={"slices": Evidence(("slice", "accuracy", "low", "high", "samples"), rows)},
     )

@@ -281,6 +281,21 @@ class ClassMetrics:
     f1: Estimate
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the test samples.
+
+    Attributes:
+        name: Such as ``class 3``, ``brightness lowest quarter`` or two of them together.
+        accuracy: With an interval that is corrected for the number of slices.
+        found: Searched for among many; measured on samples that the search did not see.
+    """
+
+    name: str
+    accuracy: Estimate
+    found: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation(Record):
     """How good the answers are, each number with its confidence interval.
@@ -293,6 +308,10 @@ class Evaluation(Record):
         confusion: Counts, rows true, columns predicted, in the order of ``classes``.
         by_group: Accuracy by group of the test split.
         gains: Paired difference in accuracy against each baseline on the same samples.
+        calibration: Expected calibration error.
+        auroc: Area under the ROC curve of each class against the others.
+        average_precision: Of each class against the others.
+        slices: Classes, groups, quarters of quality, weak segments; the worst first.
     """
 
     classes: tuple[str, ...]
@@ -301,6 +320,10 @@ class Evaluation(Record):
     confusion: tuple[tuple[int, ...], ...]
     by_group: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     gains: Mapping[str, Estimate]
+    calibration: Estimate | None = None
+    auroc: Mapping[str, float] = field(default_factory=dict[str, float])
+    average_precision: Mapping[str, float] = field(default_factory=dict[str, float])
+    slices: tuple[Slice, ...] = ()
 
     def metadata(self) -> Metadata:
         """Accuracy, classes, groups, baselines, confusion."""
@@ -313,6 +336,8 @@ class Evaluation(Record):
         columns = ("class", "samples", "precision", "recall", "F1")
         shown["per class"] = table(columns, per_class)
         shown["per group"] = table(("group", "accuracy"), groups)
+        weak: list[tuple[object, ...]] = [(s.name, str(s.accuracy)) for s in self.slices[:20]]
+        shown["weakest slices"] = table(("slice", "accuracy"), weak)
         shown["gain over baselines"] = table(("baseline", "difference"), gains)
         if "confusion.svg" in self.files:
             shown["confusion"] = self.picture("confusion.svg", "rows true, columns predicted")

@@ -1,6 +1,7 @@
 """How good the answers are: every number with its interval, and paired with simpler models."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,25 @@ from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import paired_difference, share
 from qa_assets.core.pictures import heatmap
 from qa_assets.core.record import INLINE_PICTURE_BYTES, Estimate
-from qa_assets.core.records import SAMPLES, Baselines, ClassMetrics, Evaluation, Predictions
-from qa_assets.core.tables import read_table
+from qa_assets.core.records import (
+    LOGITS,
+    SAMPLES,
+    Baselines,
+    ClassMetrics,
+    Evaluation,
+    Predictions,
+)
+from qa_assets.core.tables import read_array, read_table
+from qa_assets.evaluation.ranking import auroc, average_precision, calibration_error
+from qa_assets.evaluation.scores import softmax
+from qa_assets.evaluation.slices import slices
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFUSION = "confusion.svg"
+MEASURES = ("brightness", "contrast")
+"""Columns of the predictions that are cut into quarters."""
 PICTURED = (20, 16, 12, 8)
 """Classes in the confusion picture: as many as fit into an inline picture."""
 
@@ -50,7 +66,31 @@ def evaluate(predictions: Predictions, baselines: Baselines) -> Evaluation:
             str(b): _gain(right, np.asarray(simpler[b], dtype=object) == labels)
             for b in simpler.columns.drop("label")
         },
+        **_ranked(predictions, answers, labels, right),
     )
+
+
+def _ranked(
+    predictions: Predictions, answers: "pd.DataFrame", labels: Names, right: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What needs scores and attributes: calibration, ranking, slices."""
+    scores = softmax(np.asarray(read_array(predictions, LOGITS), dtype=np.float32))
+    truth = {name: labels == name for name in predictions.classes}
+    named = list(enumerate(predictions.classes))
+    columns = {"class": labels, "group": np.asarray(answers["group"], dtype=object)}
+    measures = {
+        name: np.asarray(answers[name], dtype=np.float64) for name in MEASURES if name in answers
+    }
+    confidence = np.asarray(answers["confidence"], dtype=np.float64)
+    ids = np.asarray(answers["id"], dtype=object)
+    return {
+        "calibration": calibration_error(confidence, right),
+        "auroc": {name: auroc(scores[:, k], truth[name]) for k, name in named},
+        "average_precision": {
+            name: average_precision(scores[:, k], truth[name]) for k, name in named
+        },
+        "slices": slices(columns, measures, right, ids),
+    }
 
 
 def confusion(classes: Sequence[str], labels: Names, predicted: Names) -> Counts:

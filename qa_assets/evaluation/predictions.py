@@ -60,6 +60,8 @@ def predict(
             "group": list(test.groups),
             "predicted": names[top],
             "confidence": softmax(logits)[np.arange(len(top)), top],
+            "brightness": test.pixels.mean(axis=(1, 2, 3)) / 255,
+            "contrast": test.pixels.std(axis=(1, 2, 3)) / 255,
         }
     )
     return Predictions(

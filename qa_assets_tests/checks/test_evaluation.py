@@ -10,9 +10,12 @@ import pytest
 from qa_assets.checks.evaluation import (
     accuracy_sufficient,
     beats_baselines,
+    calibrated,
     class_recall_floor,
+    labels_unpermuted,
     outputs_valid,
     predictions_match_weights,
+    slices_hold,
 )
 from qa_assets.core.intervals import share
 from qa_assets.core.records import LOGITS, SAMPLES, Evaluation, Predictions, TrainedWeights
@@ -144,3 +147,36 @@ def test_a_class_that_is_left_behind_is_named() -> None:
     assert verdict.measured == pytest.approx(0.4)
     unseen = evaluate(answered(CLASSES, [0, 1], [0, 1]), baseline(CLASSES, [0, 1]))
     assert class_recall_floor(unseen).outcome == "cannot tell"
+
+
+def moved(step: int, share: float = 1.0) -> Evaluation:
+    answers = [(y + step) % 3 if i < share * 150 else y for i, y in enumerate(LABELS)]
+    predictions = answered(CLASSES, LABELS, answers)
+    return evaluate(predictions, baseline(CLASSES, LABELS, majority=[0] * 150))
+
+
+def test_labels_that_moved_are_named() -> None:
+    assert labels_unpermuted(evaluation()).passed
+    assert labels_unpermuted(moved(1)).cause == "data.labels_shifted"
+    swapped = [{0: 1, 1: 0, 2: 2}[y] for y in LABELS]
+    made = answered(CLASSES, LABELS, swapped)
+    verdict = labels_unpermuted(evaluate(made, baseline(CLASSES, LABELS, majority=[0] * 150)))
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.labels_permuted")
+    assert labels_unpermuted(moved(1, 0.2)).passed, "a poor model is not a renaming"
+
+
+def test_a_weak_slice_is_named() -> None:
+    assert slices_hold(evaluation()).passed
+    verdict = slices_hold(evaluation(wrong=45))
+    assert verdict.cause == "evaluation.weak_slice"
+    assert "class c" in verdict.where["slice"]
+    assert slices_hold(replace(evaluation(), slices=())).outcome == "cannot tell"
+
+
+def test_confidence_that_is_not_honest_is_named() -> None:
+    made = evaluation(wrong=0)  # confidence 0.787, all right
+    assert calibrated(made, max_error=0.3).passed
+    verdict = calibrated(made, max_error=0.1)
+    assert (verdict.outcome, verdict.cause) == ("fail", "evaluation.uncalibrated")
+    assert verdict.measured == pytest.approx(0.213, abs=1e-3)
+    assert calibrated(replace(made, calibration=None)).outcome == "cannot tell"
