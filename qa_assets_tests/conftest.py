@@ -32,7 +32,9 @@ class Project:
 
     root: Path
 
-    def qa(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def qa(
+        self, *words: str, seconds: float = 300, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``qa`` there, as a user would."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DAGSTER_", "QA_"))}
         return subprocess.run(
@@ -41,7 +43,7 @@ class Project:
             env={**inherited, "QA_ROOT": str(self.root), **self.own_defs(), **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=seconds,
         )
 
     def own_defs(self) -> dict[str, str]:
