@@ -34,6 +34,13 @@ def sensor_of(pipeline: Pipeline) -> dg.SensorDefinition:
     return sensor
 
 
+def nightly_of(pipeline: Pipeline) -> dg.ScheduleDefinition:
+    found = {s.name: s for s in build_automation(pipeline).schedules or ()}
+    schedule = found["digits__nightly"]
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    return schedule
+
+
 def look(
     sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None
 ) -> tuple[list[str], str | None]:
@@ -89,8 +96,7 @@ def test_without_dvc_the_files_themselves_are_watched(
 
 def nightly(project: Project, instance: dg.DagsterInstance) -> Any:
     pipeline = pipeline_of(project)
-    (schedule,) = build_automation(pipeline).schedules or ()
-    assert isinstance(schedule, dg.ScheduleDefinition)
+    schedule = nightly_of(pipeline)
     store = ArtifactStoreResource(folder=str(local_store(project.root).root))
     context = dg.build_schedule_context(instance=instance, resources={"store": store})
     return schedule.evaluate_tick(context)
@@ -112,7 +118,8 @@ def test_a_changed_setting_makes_the_night_run(
 
 def test_both_are_shipped_stopped(empty_project: Project) -> None:
     defined = build_automation(pipeline_of(empty_project))
+    assert defined.schedules
     assert sensor_of(pipeline_of(empty_project)).default_status is dg.DefaultSensorStatus.STOPPED
-    (schedule,) = defined.schedules or ()
-    assert isinstance(schedule, dg.ScheduleDefinition)
-    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    for schedule in defined.schedules:
+        assert isinstance(schedule, dg.ScheduleDefinition)
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED

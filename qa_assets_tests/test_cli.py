@@ -35,8 +35,7 @@ def test_accuracy_on_unseen_writers_has_its_interval(finished: Project) -> None:
 def test_unchanged_is_answered_from_the_store(project: Project) -> None:
     done = project.qa("run", "digits")
     assert done.returncode == 0, done.stdout
-    assert ": 0 made" in done.stdout
-    assert done.stderr.count("answered from the store") == 11
+    assert f"{done.stderr.count('answered from the store')} assets: 0 made" in done.stdout
     assert "epoch" not in done.stderr, "nothing was trained"
 
 
