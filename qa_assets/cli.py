@@ -22,6 +22,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Datasets and their versions.")
 app.add_typer(data, name="data")
 app.command()(data_commands.inspect)
+app.command("try")(data_commands.try_out)
 app.command()(selftest_command.selftest)
 Name = Annotated[str, typer.Argument(help="Name of the pipeline: a folder under defs/.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]

@@ -45,5 +45,23 @@ def inspect(
     raise typer.Exit(0 if found.passed else 1)
 
 
+def try_out(
+    path: Annotated[Path, typer.Argument(help="A folder, archive, IDX, NPZ, CSV or Parquet.")],
+    against: Annotated[
+        Path | None, typer.Option(help="A table to compare the columns of a table with.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print what the data is like and what is odd about it; nothing needs to be configured."""
+    from qa_assets.console import Voice
+    from qa_assets.try_out import is_table, try_pictures, try_table
+
+    voice = Voice(as_json=json)
+    sections = try_table(path, against) if is_table(path) else try_pictures(path)
+    for section in sections:
+        voice.table(section.title, section.columns, section.rows)
+    voice.say("Next: put the path into a defs.yaml (copy qa_assets/defs/digits) and `qa run` it.")
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(t for t in text.split(",") if t)

@@ -1,0 +1,155 @@
+"""``qa try``: what a folder, archive or table is worth, before anything is configured."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qa_assets.core.config import InputSpec
+from qa_assets.core.errors import InputRefused, QaError
+from qa_assets.core.records import DatasetSnapshot
+from qa_assets.core.records_data import LabelAudit, SampleQuality, Shift
+
+Row = tuple[object, ...]
+SHOWN = 15
+LOOK = InputSpec(height=16, width=16, channels=1)
+"""What the label audit sees of a picture nobody has described yet."""
+UNEVEN = 3.0
+"""Samples of the largest class over those of the smallest from which they are worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of the report, with a line that says what it means."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def try_pictures(path: Path) -> Iterator[Section]:
+    """Everything the data assets find with their defaults.
+
+    Raises:
+        InputRefused: The data cannot be used at all.
+    """
+    from qa_assets.datasets.label_audit import label_audit
+    from qa_assets.datasets.quality import quality
+    from qa_assets.datasets.settings import DatasetSettings
+    from qa_assets.datasets.snapshot import snapshot
+    from qa_assets.datasets.source import detect
+
+    kind, whole = detect(path), path.resolve()
+    with tempfile.TemporaryDirectory(prefix="qa-try-") as scratch:
+        settings = DatasetSettings(path=whole.name, format=kind)
+        taken = snapshot(settings, whole.name, whole.parent, Path(scratch))
+        yield _overview(taken, kind)
+        yield from _findings(taken)
+        yield from _of_quality(quality(taken))
+        try:
+            yield from _of_labels(label_audit(taken, LOOK))
+        except InputRefused as small:
+            yield Section("Labels were not looked at", ("why",), ((str(small),),))
+
+
+def try_table(path: Path, against: Path | None) -> Iterator[Section]:
+    """The columns of a table, and how far each moved from another table.
+
+    Raises:
+        InputRefused: It cannot be read.
+    """
+    from qa_assets.datasets.drift import drift
+    from qa_assets.datasets.sketches import Numbers
+    from qa_assets.datasets.tables import sketch_file
+
+    found = sketch_file(path)
+    rows = [
+        (name, s.count, s.missing, s.mean, s.std, s.low, s.quantile(0.5), s.high)
+        for name, s in found.items()
+        if isinstance(s, Numbers)
+    ]
+    columns = ("column", "values", "missing", "mean", "std", "low", "median", "high")
+    yield Section("Numbers", columns, _rounded(rows))
+    words = [
+        (n, s.count, s.missing, "too many" if s.too_many else len(s.counts))
+        for n, s in found.items()
+        if not isinstance(s, Numbers)
+    ]
+    if words:
+        yield Section("Words", ("column", "values", "missing", "different"), tuple(words))
+    if against is not None:
+        yield _of_shifts(drift(sketch_file(against), found))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table of columns and not a set of pictures."""
+    from qa_assets.datasets.source import FALLBACK, detect
+    from qa_assets.datasets.trees import is_archive
+
+    try:
+        return path.is_file() and detect(path) == FALLBACK and not is_archive(path)
+    except QaError:
+        return False
+
+
+def _overview(taken: DatasetSnapshot, kind: str) -> Section:
+    rows = (
+        ("format", kind),
+        ("samples", taken.samples),
+        ("classes", len(taken.classes)),
+        ("set aside", len(taken.quarantined)),
+        ("odd but used", sum(taken.remark_counts.values())),
+        ("version", taken.version[:12]),
+    )
+    return Section("What it is", ("what", "found"), rows)
+
+
+def _findings(taken: DatasetSnapshot) -> Iterator[Section]:
+    from qa_assets.core.records import SAMPLES
+    from qa_assets.core.tables import read_table
+
+    counts = read_table(taken, SAMPLES)["label"].value_counts()
+    shares = counts / counts.sum()
+    rows = tuple((c, int(counts[c]), f"{shares[c]:.1%}") for c in counts.index[:SHOWN])
+    ratio = counts.max() / counts.min()
+    uneven = f": the largest has {ratio:.1f} times the smallest" if ratio > UNEVEN else ""
+    yield Section(f"Classes{uneven}", ("class", "samples", "share"), rows)
+    aside = tuple((q.code, q.item, q.message) for q in taken.quarantined[:SHOWN])
+    if aside:
+        yield Section("Set aside", ("code", "item", "reason"), aside)
+    odd = tuple((r.code, taken.remark_counts[r.code], r.item, r.message) for r in taken.remarks)
+    if odd:
+        yield Section("Odd but used", ("code", "times", "item", "rule"), odd[:SHOWN])
+
+
+def _of_quality(found: SampleQuality) -> Iterator[Section]:
+    yield Section("Mean of each measure", ("measure", "mean"), _rounded(found.means.items()))
+    alike = tuple(
+        (len(g.ids), ", ".join(sorted(set(g.labels))), ", ".join(g.names[:3]))
+        for g in found.groups[:SHOWN]
+    )
+    if alike:
+        title = f"{found.alike} samples in {found.group_count} groups look the same"
+        yield Section(title, ("samples", "labels", "names"), alike)
+    odd = [(o.name, o.label, o.measure, o.value, o.typical) for o in found.oddest[:SHOWN]]
+    if odd:
+        columns = ("name", "class", "measure", "value", "typical")
+        yield Section("Unlike their class", columns, _rounded(odd))
+
+
+def _of_labels(audit: LabelAudit) -> Iterator[Section]:
+    rows = [(s.name, s.label, s.suggested, s.score) for s in audit.suspects[:SHOWN]]
+    title = f"Most suspicious of {audit.samples} labels (a model agrees with {audit.agreement:.1%})"
+    yield Section(title, ("name", "label", "rather", "score"), _rounded(rows))
+
+
+def _of_shifts(shifts: Sequence[Shift]) -> Section:
+    rows = [(s.column, s.effect, s.low, s.high, s.before, s.after) for s in shifts]
+    columns = ("column", "shift", "at least", "at most", "before", "now")
+    moved = sum(s.low > 0 for s in shifts)
+    return Section(f"{moved} of {len(shifts)} columns moved", columns, _rounded(rows))
+
+
+def _rounded(rows: "Sequence[Row] | object") -> tuple[Row, ...]:
+    given: Sequence[Row] = list(rows)  # pyright: ignore[reportArgumentType]
+    return tuple(tuple(f"{c:.4g}" if isinstance(c, float) else c for c in row) for row in given)

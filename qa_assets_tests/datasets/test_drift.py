@@ -1,0 +1,111 @@
+"""Drift against scipy, and the controls that must and must not alarm."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from qa_assets.checks.drift import splits_alike, versions_alike
+from qa_assets.core.records_data import DriftReport
+from qa_assets.datasets.drift import drift
+from qa_assets.datasets.drift_report import area, drift_report, told_apart
+from qa_assets.datasets.quality import quality
+from qa_assets.datasets.sketches import of_numbers, of_words
+from qa_assets.datasets.tables import sketch_batch, sketch_file
+from qa_assets_tests.datasets.samples import digits
+
+
+def test_the_effect_is_the_distance_of_kolmogorov_and_smirnov() -> None:
+    random = np.random.default_rng(1)
+    old, new = random.normal(5, 1, 4000), random.normal(5.5, 1.5, 3000)
+    (found,) = drift({"x": of_numbers(old)}, {"x": of_numbers(new)})
+    exact = stats.ks_2samp(old, new).statistic
+    assert exact - 0.01 <= found.effect <= exact + 1e-12  # at the edges of buckets of 2 %
+    assert found.low < found.effect < found.high
+
+
+def test_the_effect_of_words_in_closed_form() -> None:
+    old, new = of_words(["a"] * 600 + ["b"] * 400), of_words(["a"] * 200 + ["c"] * 800)
+    (found,) = drift({"w": old}, {"w": new})
+    assert found.effect == pytest.approx((0.4 + 0.4 + 0.8) / 2)
+    assert found.low > 0.5
+
+
+def test_the_area_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(2)
+    low, high = random.integers(0, 9, 300).astype(float), random.integers(2, 11, 200).astype(float)
+    labels = np.repeat([0, 1], [300, 200])
+    assert area(low, high) == pytest.approx(roc_auc_score(labels, np.concatenate([low, high])))
+
+
+@pytest.fixture(scope="module")
+def hours(shared: Path) -> pa.Table:
+    with zipfile.ZipFile(shared / "data/bike_sharing/bike_sharing_dataset.zip") as archive:
+        table = pa_csv.read_csv(io.BytesIO(archive.read("hour.csv")))
+    return table.drop_columns(["instant", "dteday"])
+
+
+def year(hours: pa.Table, number: int) -> pa.Table:
+    return hours.filter(pa.array(hours["yr"].to_numpy() == number)).drop_columns(["yr"])
+
+
+def verdict(reference: pa.Table, current: pa.Table) -> str:
+    shifts = drift(sketch_batch(reference), sketch_batch(current))
+    return versions_alike(DriftReport(confidence=0.99, shifts={"versions": shifts})).outcome
+
+
+def test_a_year_of_bike_rides_later_alarms_and_names_the_rides(hours: pa.Table) -> None:
+    shifts = drift(sketch_batch(year(hours, 0)), sketch_batch(year(hours, 1)))
+    found = versions_alike(DriftReport(confidence=0.99, shifts={"versions": shifts}))
+    assert (found.outcome, found.cause) == ("fail", "data.drifted")
+    assert "cnt" in found.where["columns"]
+
+
+@pytest.mark.slow
+def test_two_halves_of_one_year_never_alarm(hours: pa.Table) -> None:
+    for number in (0, 1):
+        whole = year(hours, number)
+        for seed in range(20):
+            order = np.random.default_rng(seed).permutation(whole.num_rows)
+            half = len(order) // 2
+            assert verdict(whole.take(order[:half]), whole.take(order[half:])) == "pass"
+
+
+def test_seventy_thousand_rows_of_one_distribution_do_not_alarm() -> None:
+    random = np.random.default_rng(3)
+    table = pa.table({"x": random.normal(size=70_000), "w": random.choice(list("abcdef"), 70_000)})
+    assert verdict(table.slice(0, 35_000), table.slice(35_000)) == "pass"
+
+
+def test_the_writers_of_the_digits_are_told_apart_and_random_halves_are_not() -> None:
+    snapshot, splits, statistics = digits()
+    report = drift_report(snapshot, statistics, quality(snapshot), splits)
+    found = splits_alike(report)
+    assert (found.outcome, found.cause) == ("fail", "data.splits_differ")
+    assert "look of the samples" in found.where["columns"]
+    looks = np.random.default_rng(4).random((600, 16))
+    same = told_apart(looks[:300], looks[300:])
+    assert same is not None
+    assert same.low == 0.0
+
+
+def test_too_few_samples_and_no_version_before_are_no_judgement() -> None:
+    few = drift({"x": of_numbers(np.arange(50.0))}, {"x": of_numbers(np.arange(50.0) + 100)})
+    assert versions_alike(DriftReport(confidence=0.99, shifts={"versions": few})).outcome == (
+        "cannot tell"
+    )
+    assert versions_alike(DriftReport(confidence=0.99)).outcome == "cannot tell"
+    assert splits_alike(DriftReport(confidence=0.99)).outcome == "cannot tell"
+
+
+def test_a_file_is_sketched_in_batches_and_na_is_a_word(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("n,w\n1,NA\n2,b\n,\n")
+    found = sketch_file(tmp_path / "t.csv")
+    assert (found["n"].count, found["n"].missing) == (2, 1)
+    assert dict(found["w"].counts) == {"NA": 1, "b": 1}  # type: ignore[union-attr]

@@ -1,0 +1,158 @@
+"""Measures against numpy and scipy; duplicates that are planted are found, none is invented."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage, stats
+
+from qa_assets.checks.leakage import splits_share_no_look
+from qa_assets.checks.quality import (
+    alike_samples_agree,
+    few_blank,
+    few_look_the_same,
+    few_suspicious_labels,
+)
+from qa_assets.core.records import SAMPLES
+from qa_assets.core.records_data import SampleQuality
+from qa_assets.core.tables import read_table
+from qa_assets.datasets.label_audit import label_audit, margins, out_of_fold
+from qa_assets.datasets.measures import measure
+from qa_assets.datasets.quality import quality
+from qa_assets.datasets.settings import SplitSettings
+from qa_assets.datasets.splits import split
+from qa_assets_tests.datasets.samples import DIGITS_INPUT, digits, grey, picture, saved, take, write
+
+
+def test_measures_of_pictures_against_numpy_and_scipy() -> None:
+    stack = np.stack([grey(n, 24) for n in range(5)])
+    look = measure(stack)
+    scaled = stack / 255
+    np.testing.assert_allclose(look.numbers["brightness"], scaled.mean(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(look.numbers["contrast"], scaled.std(axis=(1, 2)), rtol=1e-6)
+    for row, pixels in enumerate(stack):
+        counts = np.bincount(pixels.ravel(), minlength=256)
+        np.testing.assert_allclose(
+            look.numbers["entropy"][row], stats.entropy(counts, base=2), rtol=1e-5
+        )
+        laplace = ndimage.convolve(
+            pixels.astype(float), [[0, -1, 0], [-1, 4, -1], [0, -1, 0]], mode="constant"
+        )
+        inner = laplace[1:-1, 1:-1].std() / 255
+        np.testing.assert_allclose(look.numbers["sharpness"][row], inner, rtol=1e-5)
+        median = np.quantile(pixels, 0.5, method="inverted_cdf") / 255
+        np.testing.assert_allclose(look.numbers["p50"][row], median, rtol=1e-6)
+    blocks = stack.reshape(5, 8, 3, 8, 3).mean(axis=(2, 4)).reshape(5, -1)
+    np.testing.assert_allclose(look.thumbs, np.rint(blocks), atol=1)
+
+
+def reencoded(body: bytes, quality_: int) -> bytes:
+    with Image.open(io.BytesIO(body)) as image:
+        return saved(image, "JPEG", quality=quality_)
+
+
+def digit_files(count: int) -> dict[str, bytes]:
+    """Some real digits by name."""
+    from qa_assets.preprocessing.samples import read_payloads
+
+    taken = digits()[0]
+    labels = read_table(taken, SAMPLES).set_index("id")["label"]
+    found = sorted(read_payloads(taken))[:count]
+    return {f"data/{labels[i]}/{i[:12]}.png": body for i, body in found}
+
+
+def test_planted_duplicates_are_all_found_and_none_is_invented(tmp_path: Path) -> None:
+    files = digit_files(500)
+    names = sorted(files)
+    clean = quality(take(write(tmp_path / "clean", files)))
+    assert (clean.alike, few_look_the_same(clean).outcome) == (0, "pass")
+    exact = {n.replace(".png", "-copy.png"): files[n] for n in names[:50]}
+    again = {n.replace(".png", ".jpg"): reencoded(files[n], 95) for n in names[50:100]}
+    taken = take(write(tmp_path / "planted", files | exact | again))
+    assert taken.remark_counts["SET_DUPLICATE"] == 50
+    found = quality(taken)
+    assert (found.group_count, found.alike) == (50, 100)
+    assert all(len({n.split(".")[0] for n in g.names}) == 1 for g in found.groups)
+    verdict = few_look_the_same(found)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.near_duplicates")
+    assert alike_samples_agree(found).outcome == "pass"
+
+
+def test_a_leaked_test_sample_is_named_even_as_jpeg(tmp_path: Path) -> None:
+    files = digit_files(300)
+    clean = take(write(tmp_path, files))
+    sides = split(clean, SplitSettings())
+    verdict = splits_share_no_look(sides, quality(clean), clean)
+    assert verdict.outcome == "pass"
+    table = read_table(sides, SAMPLES)
+    names = read_table(clean, SAMPLES).set_index("id")["name"]
+    for place, sample in enumerate(table.loc[table["split"] == "test", "id"]):
+        name = f"data/{names[sample]}"
+        for level in range(90, 96):  # one of the re-encodings falls on another side
+            leak = name.replace(".png", f"-{level}.jpg")
+            write(tmp_path, {leak: reencoded(files[name], level)})
+        if place == 2:
+            break
+    taken = take(tmp_path)
+    verdict = splits_share_no_look(split(taken, SplitSettings()), quality(taken), taken)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.leaked")
+    assert any(".jpg" in f"{row[0]} {row[1]}" for row in verdict.evidence["pairs"].rows)
+
+
+def test_the_same_look_under_two_labels_is_a_fault(tmp_path: Path) -> None:
+    body = picture(1, 32)
+    files = {
+        f"data/{c}/{n}.png": picture(10 * k + n, 32) for k, c in enumerate("ab") for n in (2, 3)
+    }
+    write(tmp_path, {**files, "data/a/x.png": body, "data/b/y.jpg": reencoded(body, 97)})
+    verdict = alike_samples_agree(quality(take(tmp_path)))
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.labels_disagree")
+    assert "a/x.png" in verdict.summary
+
+
+def test_blank_samples_are_counted_and_never_called_alike(tmp_path: Path) -> None:
+    for n in range(6):
+        write(tmp_path, {f"data/{'ab'[n % 2]}/{n}.png": picture(n)})
+        flat = Image.new("L", (16, 16), 40 * n)
+        write(tmp_path, {f"data/{'ab'[n % 2]}/flat{n}.png": saved(flat, "PNG")})
+    found = quality(take(tmp_path))
+    assert (found.blank, found.alike) == (6, 0)
+    assert few_blank(found).cause == "data.blank_samples"
+
+
+def test_nothing_measured_is_no_judgement() -> None:
+    nothing = SampleQuality(samples=0, means={})
+    assert few_look_the_same(nothing).outcome == few_blank(nothing).outcome == "cannot tell"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_flipped_labels_are_all_among_the_worst_four_percent(seed: int) -> None:
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    random = np.random.default_rng(seed)
+    flipped = random.choice(len(labels), 36, replace=False)
+    wrong = labels.copy()
+    wrong[flipped] = (labels[flipped] + random.integers(1, 10, 36)) % 10
+    score, rather = margins(out_of_fold(pixels / 16, wrong, 10), wrong)
+    rank = np.argsort(np.argsort(score))
+    assert rank[flipped].max() < 0.04 * len(labels)
+    assert (rather[flipped] == labels[flipped]).mean() > 0.9
+
+
+def test_margins_in_closed_form() -> None:
+    score, rather = margins(np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), np.array([0, 1]))
+    np.testing.assert_allclose(score, [0.5, -0.3])
+    assert rather.tolist() == [1, 2]
+
+
+def test_clean_digits_have_few_suspicious_labels() -> None:
+    found = label_audit(digits()[0], DIGITS_INPUT)
+    assert found.samples == 1797
+    assert found.agreement > 0.98
+    verdict = few_suspicious_labels(found)
+    assert verdict.outcome == "pass"
+    assert few_suspicious_labels(found, max_share=0.0).cause == "data.label_noise"
