@@ -1,6 +1,7 @@
 """``qa try``: what a folder, archive or table is worth, before anything is configured."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,10 +109,9 @@ def _findings(taken: DatasetSnapshot) -> Iterator[Section]:
     from qa_assets.core.records import SAMPLES
     from qa_assets.core.tables import read_table
 
-    counts = read_table(taken, SAMPLES)["label"].value_counts()
-    shares = counts / counts.sum()
-    rows = tuple((c, int(counts[c]), f"{shares[c]:.1%}") for c in counts.index[:SHOWN])
-    ratio = counts.max() / counts.min()
+    counts = Counter(read_table(taken, SAMPLES)["label"].tolist())
+    rows = tuple((c, n, f"{n / taken.samples:.1%}") for c, n in counts.most_common(SHOWN))
+    ratio = max(counts.values()) / min(counts.values())
     uneven = f": the largest has {ratio:.1f} times the smallest" if ratio > UNEVEN else ""
     yield Section(f"Classes{uneven}", ("class", "samples", "share"), rows)
     aside = tuple((q.code, q.item, q.message) for q in taken.quarantined[:SHOWN])

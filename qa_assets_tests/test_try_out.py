@@ -22,8 +22,10 @@ def test_a_folder_is_described_without_any_settings(tmp_path: Path) -> None:
 
 
 def test_a_table_is_compared_with_another(tmp_path: Path) -> None:
-    write(tmp_path, {"a.csv": b"x,w\n" + b"".join(b"%d,u\n" % n for n in range(500)),
-                     "b.csv": b"x,w\n" + b"".join(b"%d,v\n" % (n + 400) for n in range(500))})  # fmt: skip
+    rows = {"a.csv": (0, "u"), "b.csv": (400, "v")}
+    for name, (start, word) in rows.items():
+        body = "".join(f"{n + start},{word}\n" for n in range(500))
+        write(tmp_path, {name: f"x,w\n{body}".encode()})
     done = qa("try", str(tmp_path / "b.csv"), "--against", str(tmp_path / "a.csv"))
     assert done.returncode == 0, done.stderr
     assert "2 of 2 columns moved" in done.stdout
