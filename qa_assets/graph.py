@@ -187,11 +187,13 @@ def _model(graph: Collector, pipeline: Pipeline) -> None:
         return predict(network, test, spec, trained_weights.weights_digest)
 
     @graph.asset("evaluation", kinds={"pandas"})
-    def evaluation(predictions: Predictions, baselines: Baselines) -> Evaluation:
+    def evaluation(
+        predictions: Predictions, baselines: Baselines, label_audit: LabelAudit
+    ) -> Evaluation:
         """How good the answers are, each number with its confidence interval."""
         from qa_assets.evaluation.metrics import evaluate
 
-        return evaluate(predictions, baselines)
+        return evaluate(predictions, baselines, label_audit)
 
 
 def _against_release(graph: Collector, pipeline: Pipeline) -> None:

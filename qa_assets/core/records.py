@@ -308,6 +308,7 @@ class Evaluation(Record):
         confusion: Counts, rows true, columns predicted, in the order of ``classes``.
         by_group: Accuracy by group of the test split.
         gains: Paired difference in accuracy against each baseline on the same samples.
+        undoubted: Accuracy without the samples whose label is doubted; None where nobody looked.
         calibration: Expected calibration error.
         auroc: Area under the ROC curve of each class against the others.
         average_precision: Of each class against the others.
@@ -320,6 +321,7 @@ class Evaluation(Record):
     confusion: tuple[tuple[int, ...], ...]
     by_group: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     gains: Mapping[str, Estimate]
+    undoubted: Estimate | None = None
     calibration: Estimate | None = None
     auroc: Mapping[str, float] = field(default_factory=dict[str, float])
     average_precision: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -337,6 +339,8 @@ class Evaluation(Record):
         shown["per class"] = table(columns, per_class)
         shown["per group"] = table(("group", "accuracy"), groups)
         weak: list[tuple[object, ...]] = [(s.name, str(s.accuracy)) for s in self.slices[:20]]
+        if self.undoubted:
+            shown["accuracy without doubted labels"] = self.undoubted.value
         shown["weakest slices"] = table(("slice", "accuracy"), weak)
         shown["gain over baselines"] = table(("baseline", "difference"), gains)
         if "confusion.svg" in self.files:

@@ -18,6 +18,7 @@ from qa_assets.core.records import (
     Evaluation,
     Predictions,
 )
+from qa_assets.core.records_data import SUSPECTS, LabelAudit
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.evaluation.ranking import auroc, average_precision, calibration_error
 from qa_assets.evaluation.scores import softmax
@@ -36,8 +37,20 @@ Counts = NDArray[np.int64]
 Names = NDArray[np.object_]
 
 
-def evaluate(predictions: Predictions, baselines: Baselines) -> Evaluation:
+def evaluate(
+    predictions: Predictions,
+    baselines: Baselines,
+    audit: LabelAudit | None = None,
+    *,
+    min_score: float = -0.5,
+) -> Evaluation:
     """Measure the answers against the labels and against the baselines on the same samples.
+
+    Args:
+        predictions: The answers.
+        baselines: Those of simpler models.
+        audit: How far each label is to be believed; without it, all are.
+        min_score: Labels that score lower in the audit, in [-1, 1], are doubted.
 
     Raises:
         InputRefused: ``SAMPLES_DIFFER``: the baselines answered other samples or other labels.
@@ -59,6 +72,7 @@ def evaluate(predictions: Predictions, baselines: Baselines) -> Evaluation:
         files={CONFUSION: picture(predictions.classes, counts)},
         classes=predictions.classes,
         accuracy=_share_of(right),
+        undoubted=_undoubted(right, list(answers["id"]), audit, min_score),
         per_class=per_class(predictions.classes, counts),
         confusion=tuple(tuple(int(n) for n in row) for row in counts),
         by_group={g: _share_of(right[groups == g]) for g in sorted(set(groups) - {""})},
@@ -146,6 +160,16 @@ def picture(classes: Sequence[str], counts: Counts) -> bytes:
         if len(drawn) <= INLINE_PICTURE_BYTES:
             break
     return drawn
+
+
+def _undoubted(
+    right: NDArray[np.bool_], ids: list[str], audit: LabelAudit | None, min_score: float
+) -> Estimate | None:
+    if audit is None:
+        return None
+    table = read_table(audit, SUSPECTS)
+    scores = dict(zip(table["id"], table["score"], strict=True))
+    return _share_of(right[np.array([scores.get(i, 1.0) >= min_score for i in ids], dtype=bool)])
 
 
 def _gain(right: NDArray[np.bool_], baseline: NDArray[np.bool_]) -> Estimate:

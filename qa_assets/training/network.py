@@ -28,6 +28,8 @@ def build(model: Path, spec: InputSpec, classes: int) -> nn.Module:
         model: Its ``network(spec, classes)`` returns an ``nn.Module`` that takes the normalised
             float32 (batch, channel, height, width) and answers logits (batch, class). The optional
             ``FROZEN`` lists beginnings of the names of parameters that are not to be trained.
+            Optional too: the functions of :data:`user_code.HOOKS` (``loss``, ``optimizer``,
+            ``step``, ``augment``) and ``METRICS``; the training probe tests every one of them.
         spec: Size and channels of the input.
         classes: Number of outputs.
 

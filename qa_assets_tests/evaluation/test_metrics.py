@@ -115,3 +115,23 @@ def test_the_picture_stays_small_and_shows_the_worst(classes: int) -> None:
     assert drawn.startswith(b"<svg")
     assert len(drawn) <= INLINE_PICTURE_BYTES
     assert f">c{classes - 1}<".encode() in drawn
+
+
+def test_accuracy_with_and_without_doubted_labels() -> None:
+    """Of four samples one is wrong; where its label is doubted, the other three count."""
+    import pandas as pd
+
+    from qa_assets.core.records_data import SUSPECTS, LabelAudit
+    from qa_assets.core.tables import table_bytes
+
+    made, simple = (
+        answered(("a", "b"), [0, 1, 0, 1], [0, 1, 0, 0]),
+        baseline(("a", "b"), [0, 1, 0, 1]),
+    )
+    frame = pd.DataFrame({"id": ["0003", "0001"], "score": [-0.9, -0.4]})
+    audit = LabelAudit(samples=4, agreement=0.5, files={SUSPECTS: table_bytes(frame)})
+    found = evaluate(made, simple, audit)
+    assert found.accuracy.value == 0.75
+    assert found.undoubted is not None
+    assert (found.undoubted.value, found.undoubted.n) == (1.0, 3)
+    assert evaluate(made, simple).undoubted is None
