@@ -2,7 +2,13 @@
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records_edge import EdgeComparison, Finding, Stage, StageDifference
+from qa_assets.core.records_edge import (
+    EdgeComparison,
+    Finding,
+    LatencyDuel,
+    Stage,
+    StageDifference,
+)
 from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell
 
 _ROUNDED = ("int8", "fp16")
@@ -77,6 +83,33 @@ def edge_keeps_precision(
     rounded = edge_comparison.variant in _ROUNDED
     error = edge_comparison.runtime_error if rounded else found.error
     return _judged(edge_comparison, found, error, max_relative_error)
+
+
+def not_slower(latency_duel: LatencyDuel, *, max_slowdown: Share = 0.05) -> Verdict:
+    """The model is not slower than the released one on the same target, timed in turns.
+
+    Fails only where it is surely slower than allowed, passes only where it surely is not.
+
+    Args:
+        latency_duel: The two in turns.
+        max_slowdown: Largest share by which it may take longer, such as 0.05.
+    """
+    if latency_duel.outcome != "OK":
+        outcome = f"{latency_duel.outcome}: {latency_duel.message}"
+        return cannot_tell(f"{latency_duel.target} gave no times: {outcome}")
+    ratio, limit = latency_duel.ratio, 1 + max_slowdown
+    what = "the time of a call, in times of the released model's"
+    interval = (ratio.low, ratio.high)
+    if ratio.low <= limit < ratio.high:
+        return cannot_tell(f"{what} is {ratio}: too noisy for a limit of {limit:.3g}")
+    return at_most(
+        ratio.value if ratio.low <= limit else ratio.low,
+        limit,
+        what,
+        cause="edge.slower",
+        interval=interval,
+        where={"target": latency_duel.target},
+    )
 
 
 def _rounded(

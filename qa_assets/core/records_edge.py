@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qa_assets.core.record import Metadata, Record, table
+from qa_assets.core.record import Estimate, Metadata, Record, table
 from qa_assets.core.records import TargetOutcome
 
 Stage = Literal["decode", "preprocess", "model", "postprocess"]
@@ -153,6 +153,27 @@ class EdgeComparison(Record):
         if LAYERS in self.files:
             shown["error by layer"] = self.picture(LAYERS, "error by layer")
         return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyDuel(Record):
+    """Two models on one target, timed in turns.
+
+    Attributes:
+        target: Name of the runtime or device.
+        outcome: Whether it answered.
+        message: What it said when it failed.
+        ratio: How many times as long the model takes as the other one: median over the blocks.
+        model_ms: Median milliseconds a call of the model.
+        rival_ms: The same of the other one.
+    """
+
+    target: str
+    outcome: TargetOutcome
+    message: str = ""
+    ratio: Estimate
+    model_ms: float = 0.0
+    rival_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,10 @@ class EdgeSettings(Frozen):
     """Calls of varied batch sizes over which memory is watched."""
     timing_seconds: Positive = 20.0
     """When the timed calls end, even if not all are made: a slow model gets fewer."""
+    duel_blocks: Count = 30
+    """Blocks of calls in which a model is timed in turns with the released one."""
+    duel_block_seconds: Positive = 0.03
+    """How long each of the two is timed in a block."""
     trace_from: Positive = 1e-4
     """From this relative error on the target is compared layer by layer."""
     saturated_share: Share = 0.01

@@ -301,7 +301,8 @@ def trace(job: dict[str, Any], names: list[Path]) -> dict[str, Any]:
 def duel(job: dict[str, Any], names: list[Path]) -> dict[str, Any]:
     """Time two models in turns: blocks of calls, in each of them both in a random order.
 
-    Leaves ``duel.npy``: mean milliseconds a call, shape (block, model).
+    Leaves ``duel.npy``: median milliseconds a call, shape (block, model); what interrupts a few
+    calls of a block does not move it.
     """
     import random
 
@@ -314,7 +315,7 @@ def duel(job: dict[str, Any], names: list[Path]) -> dict[str, Any]:
     order, found = random.Random(job["seed"]), np.zeros((job["blocks"], 2))
     for block in found:
         for side in order.sample((0, 1), 2):
-            block[side] = timed_calls(sessions[side].infer, samples, once).mean()
+            block[side] = np.median(timed_calls(sessions[side].infer, samples, once))
     np.save("duel.npy", found)
     return {"outcome": "OK", "samples": len(names), "machine": fingerprint()}
 
