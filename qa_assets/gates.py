@@ -17,7 +17,7 @@ from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict, cannot_tell
 from qa_assets.resources import ArtifactStoreResource, Stored, asset_key
 
-PER_TARGET = ("edge_benchmark", "edge_comparison")
+PER_TARGET = ("edge_benchmark", "edge_comparison", "latency_duel")
 """A check that names one of these assets is posted once on the asset of each target."""
 
 

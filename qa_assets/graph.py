@@ -30,7 +30,7 @@ from qa_assets.core.records import (
 )
 from qa_assets.core.records_behavior import BehaviorReport, EdgeCases
 from qa_assets.core.records_data import DriftReport, LabelAudit, SampleQuality
-from qa_assets.core.records_edge import EdgeComparison
+from qa_assets.core.records_edge import EdgeComparison, LatencyDuel
 from qa_assets.core.records_probe import TrainingProbe
 from qa_assets.core.records_release import ReleaseBaseline, ReleaseComparison
 from qa_assets.core.verdict import Verdict
@@ -344,6 +344,21 @@ def _device(graph: Collector, pipeline: Pipeline, target: str) -> None:
         assert isinstance(model, OnnxModel)
         assert isinstance(answers, EdgeBenchmark)
         return compare(target, model, answers, config.input, config.edge, scratch)
+
+    @graph.asset("edge", kinds=kinds, settings=measured, name=f"latency_duel/{asset}",
+                 reads=["onnx_model", "release_baseline"])  # fmt: skip
+    def latency_duel(records: Mapping[str, Record], scratch: Path) -> LatencyDuel:
+        """How many times as long a call takes as with the released model, timed in turns."""
+        from qa_assets.edge.duel import duel_with_release
+
+        model, baseline = records["onnx_model"], records["release_baseline"]
+        assert isinstance(model, OnnxModel)
+        assert isinstance(baseline, ReleaseBaseline)
+        store = local_store(pipeline.root)
+        release = Release.load(store.get(baseline.release)) if baseline.release else None
+        return duel_with_release(
+            target, model, baseline, release, config.input, settings=config.edge, scratch=scratch
+        )
 
 
 def _outcome(

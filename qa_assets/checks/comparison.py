@@ -85,6 +85,7 @@ def edge_keeps_precision(
     return _judged(edge_comparison, found, error, max_relative_error)
 
 
+@check
 def not_slower(latency_duel: LatencyDuel, *, max_slowdown: Share = 0.05) -> Verdict:
     """The model is not slower than the released one on the same target, timed in turns.
 
@@ -94,16 +95,20 @@ def not_slower(latency_duel: LatencyDuel, *, max_slowdown: Share = 0.05) -> Verd
         latency_duel: The two in turns.
         max_slowdown: Largest share by which it may take longer, such as 0.05.
     """
+    if latency_duel.excused:
+        return Verdict(outcome="pass", summary=latency_duel.excused)
+    if latency_duel.missing:
+        return cannot_tell(latency_duel.missing)
     if latency_duel.outcome != "OK":
         outcome = f"{latency_duel.outcome}: {latency_duel.message}"
         return cannot_tell(f"{latency_duel.target} gave no times: {outcome}")
     ratio, limit = latency_duel.ratio, 1 + max_slowdown
     what = "the time of a call, in times of the released model's"
     interval = (ratio.low, ratio.high)
-    if ratio.low <= limit < ratio.high:
+    if ratio.low <= limit < ratio.high:  # neither surely slower nor surely not
         return cannot_tell(f"{what} is {ratio}: too noisy for a limit of {limit:.3g}")
     return at_most(
-        ratio.value if ratio.low <= limit else ratio.low,
+        ratio.value,
         limit,
         what,
         cause="edge.slower",

@@ -166,6 +166,8 @@ class LatencyDuel(Record):
         ratio: How many times as long the model takes as the other one: median over the blocks.
         model_ms: Median milliseconds a call of the model.
         rival_ms: The same of the other one.
+        excused: Why there is nothing to compare with, where the pipeline declares that to be right.
+        missing: Why there is nothing to compare with, where that is not declared.
     """
 
     target: str
@@ -174,6 +176,13 @@ class LatencyDuel(Record):
     ratio: Estimate
     model_ms: float = 0.0
     rival_ms: float = 0.0
+    excused: str = ""
+    missing: str = ""
+
+    def metadata(self) -> Metadata:
+        """The ratio with its interval, and the times."""
+        known = {} if self.ratio.n else {"ratio": "nothing to compare with", "ratio_low": ""}
+        return {**Record.metadata(self), **known}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,57 @@ import numpy as np
 from qa_assets.core.config import InputSpec
 from qa_assets.core.intervals import bootstrap_median
 from qa_assets.core.record import Estimate
-from qa_assets.core.records import MODEL, TargetOutcome
+from qa_assets.core.records import GOLDEN, MODEL, OnnxModel, Release, TargetOutcome
 from qa_assets.core.records_edge import LatencyDuel
+from qa_assets.core.records_release import ReleaseBaseline
+from qa_assets.core.tables import read_table
 from qa_assets.edge.job import missing, run_job
 from qa_assets.edge.settings import EdgeSettings
-from qa_assets.edge.target import EdgeTarget
+from qa_assets.edge.target import EdgeTarget, find
 
 _RIVAL, _TIMES = "rival.onnx", "duel.npy"
+
+
+NOTHING = Estimate(float("nan"), 0.0, float("inf"), 0)
+"""The ratio where nothing was timed."""
+
+
+def duel_with_release(
+    target: str,
+    onnx_model: OnnxModel,
+    baseline: ReleaseBaseline,
+    release: Release | None,
+    spec: InputSpec,
+    *,
+    settings: EdgeSettings,
+    scratch: Path,
+) -> LatencyDuel:
+    """Time the exported model in turns with the released one, on the golden samples.
+
+    Where there is no earlier release, or the target is emulated, the record says so.
+    """
+    device = find(target, settings)
+    name = MODEL if device.variant == "float" else f"model.{device.variant}.onnx"
+    excused = missing_one = ""
+    if device.emulated:
+        excused = f"{target} is emulated: its times mean nothing"
+    elif release is None and baseline.first_release == "absolute":
+        excused = "there is no earlier release, and the pipeline declares that to be right"
+    elif release is None:
+        missing_one = baseline.unreadable or "there is no release to be timed against"
+    elif name not in release.files:
+        missing_one = f"the release has no {name} to be timed against"
+    if excused or missing_one or release is None:
+        return LatencyDuel(
+            target=target, outcome="OK", ratio=NOTHING, excused=excused, missing=missing_one
+        )
+    golden = read_table(onnx_model, GOLDEN)
+    payloads = dict(zip(golden["id"], golden["payload"], strict=True))
+    bodies = (onnx_model.variant_body(device.variant), release.read(name))
+    model, rival = (device.convert(b) if device.convert else b for b in bodies)
+    return duel(
+        device, model, rival, payloads, spec, settings=settings, scratch=scratch, name=target
+    )
 
 
 def duel(
@@ -53,13 +97,12 @@ def duel(
         device, {MODEL: model, _RIVAL: rival}, payloads, job,
         spec=spec, settings=settings, scratch=scratch,
     )  # fmt: skip
-    nothing = Estimate(float("nan"), 0.0, float("inf"), 0)
     outcome: TargetOutcome = answered.outcome
     message = answered.message
     if outcome == "OK" and (lacking := missing(answered.arrays, (_TIMES,))):
         outcome, message = "NO-RESULT", lacking
     if outcome != "OK":
-        return LatencyDuel(target=name, outcome=outcome, message=message, ratio=nothing)
+        return LatencyDuel(target=name, outcome=outcome, message=message, ratio=NOTHING)
     times = np.asarray(answered.arrays[_TIMES], np.float64)
     ratios = times[:, 0] / times[:, 1]
     return LatencyDuel(

@@ -27,6 +27,7 @@ from qa_assets.release.page import render
 from qa_assets.release.suspects import MOST_SHOWN, Suspect, suspects
 
 SCHEMA = "qa_assets.report/1"
+COMPARED, MEASURED = "edge_comparison/", "edge_benchmark/"
 R = TypeVar("R", bound=Record)
 
 
@@ -81,6 +82,7 @@ class Stages:
     evaluation: Evaluation | None
     model: OnnxModel | None
     benchmarks: Mapping[str, EdgeBenchmark]
+    agreements: Mapping[str, Verdict]
 
 
 def report(
@@ -107,7 +109,7 @@ def report(
     digests = {name: record.digest for name, record in made.items()}
     ordered = _in_graph_order(verdicts, list(records))
     answer = _answer(ordered, release, digests)
-    stages = _stages(made)
+    stages = _stages(made, ordered)
     blocked = sorted(
         (v for v in ordered if not v.verdict.passed),
         key=lambda v: (not v.blocking, v.verdict.outcome != "fail"),
@@ -168,7 +170,7 @@ def _answer(
     return Answer("pass", "May be released", detail)
 
 
-def _stages(made: Mapping[str, Record]) -> Stages:
+def _stages(made: Mapping[str, Record], verdicts: Sequence[ReportedVerdict]) -> Stages:
     return Stages(
         snapshot=_find(DatasetSnapshot, made),
         statistics=_find(DatasetStatistics, made),
@@ -179,6 +181,11 @@ def _stages(made: Mapping[str, Record]) -> Stages:
         evaluation=_find(Evaluation, made),
         model=_find(OnnxModel, made),
         benchmarks={name: r for name, r in made.items() if isinstance(r, EdgeBenchmark)},
+        agreements={
+            v.asset.replace(COMPARED, MEASURED): v.verdict
+            for v in verdicts
+            if v.check == "edge_stages_agree"
+        },
     )
 
 

@@ -166,10 +166,16 @@ def colours(shared: Path) -> Case:
     labels = np.array([classes.index(label) for label, _ in bodies])
     pixels = np.stack([image.decode(body, COLOUR) for _, body in bodies])
     held = np.arange(len(bodies)) % 12 == 0
-    train, test = labelled(pixels[~held], labels[~held], 10), labelled(pixels[held], labels[held], 10)
+    train, test = (
+        labelled(pixels[~held], labels[~held], 10),
+        labelled(pixels[held], labels[held], 10),
+    )
     network = Colours()
     seen = torch.from_numpy(image.normalise(train.pixels, COLOUR))
-    targets, optimiser = torch.from_numpy(train.labels), torch.optim.Adam(network.parameters(), 3e-3)
+    targets, optimiser = (
+        torch.from_numpy(train.labels),
+        torch.optim.Adam(network.parameters(), 3e-3),
+    )
     for _ in range(3):
         for rows in torch.randperm(len(seen)).split(64):
             optimiser.zero_grad()
@@ -185,7 +191,7 @@ def colours(shared: Path) -> Case:
     return Case(model, payloads, test.labels, COLOUR)
 
 
-@pytest.mark.parametrize("target", (*FLOAT, "ort-int8", "openvino-int8", "ort-fp16"))
+@pytest.mark.parametrize("target", [*FLOAT, "ort-int8", "openvino-int8", "ort-fp16"])
 def test_colour_images_agree_on_every_target(target: str, shared: Path, tmp_path: Path) -> None:
     available(target)
     case = colours(shared)

@@ -28,8 +28,8 @@ class LiteRt:
         self._np, self._options = np, options
         self._net = Interpreter(model_path=model, num_threads=int(options.get("threads", 1)))
         self._net.allocate_tensors()
-        self._input, self._output = self._net.get_input_details()[0], None
-        self._outputs = self._net.get_output_details()
+        self._input: Any = self._net.get_input_details()[0]
+        self._output: Any = self._net.get_output_details()[0]
         self.version = f"litert {importlib.metadata.version('ai-edge-litert')}"
 
     def infer(self, pixels: Any) -> Any:
@@ -42,7 +42,7 @@ class LiteRt:
         for sample in given:
             self._net.set_tensor(self._input["index"], sample[None])
             self._net.invoke()
-            answers.append(self._out(self._net.get_tensor(self._outputs[0]["index"])))
+            answers.append(self._out(self._net.get_tensor(self._output["index"])))
         return np.concatenate(answers)
 
     def _in(self, numbers: Any) -> Any:
@@ -54,7 +54,7 @@ class LiteRt:
         return np.clip(np.round(numbers / scale) + zero, limits.min, limits.max).astype(kind)
 
     def _out(self, answer: Any) -> Any:
-        scale, zero = self._outputs[0]["quantization"]
+        scale, zero = self._output["quantization"]
         numbers = answer.astype(self._np.float32)
         return (numbers - zero) * self._np.float32(scale) if scale else numbers
 
