@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from qa_assets.core.check import CHECKS, Check
 from qa_assets.core.config import BesideDefs, Frozen, InputSpec, Strict
@@ -76,7 +77,8 @@ class PipelineConfig(Frozen):
     @model_validator(mode="after")
     def _gates_are_there_once(self) -> Self:
         if not self.gates.model_fields_set:
-            raise ValueError("gates: at least one gate is required, or nothing would be checked")
+            what = "gates: at least one gate is required, or nothing would be checked"
+            raise PydanticCustomError("CONF_MISSING", what)
         twice = self.gates.model_fields_set & self.monitors.model_fields_set
         if twice:
             raise ValueError(f"monitors: {sorted(twice)} are gates already; keep one of the two")

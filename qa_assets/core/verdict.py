@@ -107,7 +107,8 @@ def none_of(found: Sequence[str], what: str, *, cause: str, **more: object) -> V
     """Pass when nothing was found; otherwise the findings are named."""
     named = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
     if not found:
-        return Verdict(outcome="pass", summary=f"no {what}", measured=0.0, limit=0.0)
+        passed = Verdict(outcome="pass", summary=f"no {what}", measured=0.0, limit=0.0)
+        return _with(passed, **{k: v for k, v in more.items() if k not in ("where", "samples")})
     return _with(
         Verdict(
             outcome="fail",
