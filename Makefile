@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run test check ui pictures bench clean
+.PHONY: help run test check ui pictures bench mutate bench-peers clean
 help:
 	@grep -E '^# [a-z]+:' Makefile | sed 's/^# //'
 
@@ -32,6 +32,14 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/basedpyright
+# mutate: change the deciding code line by line; which changes does no test notice?
+mutate: $(VENV)/.dev
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+# bench-peers: what users would pick instead, on the same faults (needs the bench extra)
+bench-peers: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
+	$(BIN)/python -m qa_assets_tests.faults.peers
 # pictures: make the pictures of the README anew from the real thing (needs Chromium)
 pictures: $(VENV)/.dev
 	QA_WRITE_PICTURES=1 $(BIN)/python -m pytest -m browser

@@ -98,9 +98,20 @@ def posted_checks(pipeline: Pipeline, artifacts: Mapping[str, Artifact]) -> list
             for target in [""] if set(PER_TARGET).isdisjoint(check.assets) else targets:
                 names = {p: f"{p}/{target}" if p in PER_TARGET else p for p in check.assets}
                 reads = {p: artifacts[name] for p, name in names.items()}
-                posted.append(Posted(check, names[check.assets[0]], reads, given, blocking))
+                judged = _judged(names[check.assets[0]], artifacts)
+                posted.append(Posted(check, judged, reads, given, blocking))
     order = list(artifacts)
     return sorted(posted, key=lambda p: order.index(p.judged))
+
+
+def _judged(name: str, artifacts: Mapping[str, Artifact]) -> str:
+    """Where a check stands: one on a benchmark behind the comparison that explains it.
+
+    In front of it a gate that fails would keep the comparison from being made, and so the fault
+    from being named.
+    """
+    explained = name.replace(*PER_TARGET)
+    return explained if explained in artifacts else name
 
 
 def build_checks(prefix: str, posted: Sequence[Posted]) -> list[dg.AssetChecksDefinition]:

@@ -4,6 +4,7 @@ import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,9 +19,11 @@ from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
 from qa_assets.faults.fault import Dose, Fault
 from qa_assets.faults.overlay import Overlay
+from qa_assets.faults.patches import replaced
 from qa_assets.faults.site import Site, copy_site
 from qa_assets.gates import Posted
 from qa_assets.graph import build_graph
+from qa_assets.resources import local_store
 
 RELEASE, REPORT, EVALUATION = "release", "qa_report", "evaluation"
 
@@ -80,6 +83,11 @@ def follow(
     return course
 
 
+def kept_in(store: LocalStore) -> AbstractContextManager[None]:
+    """Let ``store`` be the project's store for a while, wherever the graph asks for it."""
+    return replaced(local_store, lambda root: store)
+
+
 def run_fault(
     pipeline: Pipeline, fault: Fault, dose: Dose, store: LocalStore, clean_accuracy: float, *,
     max_loss: float = 0.02,
@@ -99,8 +107,9 @@ def run_fault(
         overlay = Overlay(Path(folder) / "store", store)
         site = copy_site(pipeline, f"{fault.name} {dose}", overlay, Path(folder))
         fault.plant(site, amount)
-        artifacts, posted = build_graph(site.pipeline)
-        course = follow(site.planted(artifacts, amount), posted, overlay, site)
+        with kept_in(overlay):
+            artifacts, posted = build_graph(site.pipeline)
+            course = follow(site.planted(artifacts, amount), posted, overlay, site)
         same = course.released and course.digests.get("onnx_model") == _released_model(store)
     ending = _ending(course, same=same and bool(site.after))
     low = course.accuracy is not None and course.accuracy < clean_accuracy - max_loss
@@ -126,11 +135,10 @@ def run_clean(pipeline: Pipeline, seed: int, store: LocalStore) -> CleanRun:
     training = pipeline.config.training.model_copy(update={"seed": seed})
     config = pipeline.config.model_copy(update={"training": training})
     with tempfile.TemporaryDirectory(dir=store.scratch(), prefix="clean-") as folder:
-        artifacts, posted = build_graph(replace(pipeline, config=config))
         overlay = Overlay(Path(folder), store)
-        course = follow(artifacts, posted, overlay, everything=True)
-    if course.refused:
-        course.alarms.append(Alarm(course.refused, "refused", "", "", {}))
+        with kept_in(overlay):
+            artifacts, posted = build_graph(replace(pipeline, config=config))
+            course = follow(artifacts, posted, overlay, everything=True)
     seconds = time.perf_counter() - begun
     alarms, verdicts = tuple(course.alarms), len(course.verdicts)
     return CleanRun(
@@ -169,10 +177,11 @@ def _refuse(course: Course, name: str, code: str, said: str, where: Mapping[str,
     if not course.stops:
         course.refused = name
         course.stops = [Alarm(name, "refused", code, said[:300], dict(where))]
+        course.alarms += course.stops
 
 
 def _ready(gate: Posted, course: Course) -> bool:
-    return all(a.name in course.digests for a in gate.reads.values())
+    return {gate.judged, *(a.name for a in gate.reads.values())} <= set(course.digests)
 
 
 def _judge(gates: Sequence[Posted], store: LocalStore, course: Course, site: Site | None) -> None:

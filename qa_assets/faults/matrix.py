@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from qa_assets.core.records_faults import CleanRun, FaultRun, GateSelftest
 
 STOPPED, NAMED, ALSO, ESCAPED, INK = "#3b82f6", "#1d4ed8", "#93c5fd", "#ef4444", "#7a8699"
-CELL, LEFT, TOP = 12, 250, 190
+CELL, LEFT, TOP, SHORT = 12, 250, 190, 40
 
 
 def data(record: GateSelftest) -> dict[str, Any]:
@@ -55,33 +55,35 @@ def summary(record: GateSelftest) -> str:
 def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
     """Faults by gates: dark where a gate stopped the run first, red rows escaped."""
     shown = [g for g in gates if g not in record.dead]
-    rows: list[str] = []
-    for j, gate in enumerate(shown):
-        x = LEFT + CELL * j + CELL - 2
-        rows.append(
-            f'<text transform="translate({x},{TOP - 5}) rotate(-65)">{escape(gate[-44:])}</text>'
-        )
+    rows = [
+        f'<text transform="translate({LEFT + CELL * (j + 1) - 2},{TOP - 5}) rotate(-65)">'
+        f"{escape(gate[-SHORT:])}</text>"
+        for j, gate in enumerate(shown)
+    ]
+    cells: dict[str, list[str]] = {}
     for i, run in enumerate(record.runs):
         y = TOP + CELL * i
-        colour = INK if run.stopped else ESCAPED
-        label = f"{run.fault} ({run.dose})"
+        fill = "" if run.stopped else f' fill="{ESCAPED}"'
         rows.append(
-            f'<text x="{LEFT - 6}" y="{y + 9}" text-anchor="end" fill="{colour}">'
-            f"{escape(label)}</text>"
+            f'<text x="{LEFT - 6}" y="{y + 9}"{fill} class="r">{escape(_label(run))}</text>'
         )
-        rows += [
-            f'<rect x="{LEFT + CELL * j}" y="{y}" width="{CELL - 1}" height="{CELL - 1}"'
-            f' fill="{_colour(run, gate)}"/>'
-            for j, gate in enumerate(shown)
-            if any(a.gate == gate for a in run.alarms)
-        ]
-        if not run.alarms:
-            said = "escaped" if run.ending == "escaped" else f"{run.ending} {run.first}"
-            rows.append(f'<text x="{LEFT + 4}" y="{y + 9}" fill="{colour}">{escape(said)}</text>')
+        for alarm in run.alarms:
+            if alarm.gate in shown:
+                x = LEFT + CELL * shown.index(alarm.gate)
+                cells.setdefault(_colour(run, alarm.gate), []).append(f"M{x} {y}h11v11h-11z")
+        if not {a.gate for a in run.alarms} & set(shown):
+            said = run.ending if run.ending == "escaped" else f"{run.ending}: {run.first}"
+            rows.append(f'<text x="{LEFT + 4}" y="{y + 9}"{fill}>{escape(said)}</text>')
+    rows += [f'<path fill="{colour}" d="{"".join(d)}"/>' for colour, d in cells.items()]
+    rows.append("<style>.r{text-anchor:end}</style>")
     width, height = LEFT + CELL * len(shown) + 150, TOP + CELL * len(record.runs) + 8
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
     font = f' height="{height}" font-family="system-ui,sans-serif" font-size="10" fill="{INK}">'
     return (head + font + "".join(rows) + "</svg>").encode()
+
+
+def _label(run: FaultRun) -> str:
+    return run.fault if run.dose == "clear" else f"{run.fault} ({run.dose})"
 
 
 def _colour(run: FaultRun, gate: str) -> str:

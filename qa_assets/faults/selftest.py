@@ -1,7 +1,7 @@
 """The self-test of the gates: every fault at every dose, clean runs beside them, one record."""
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from qa_assets.core.records_faults import (
 from qa_assets.core.store import LocalStore
 from qa_assets.faults import matrix
 from qa_assets.faults.fault import FAULTS, Dose, Fault
-from qa_assets.faults.harness import follow, run_clean, run_fault
+from qa_assets.faults.harness import follow, kept_in, run_clean, run_fault
 from qa_assets.graph import build_graph
 
 Task = tuple[str, Dose] | int
@@ -67,8 +67,9 @@ def selftest(
     Raises:
         InputRefused: ``SELFTEST_NOT_CLEAN``: the pipeline is stopped without any fault.
     """
-    artifacts, posted = build_graph(pipeline)
-    course = follow(artifacts, posted, store, everything=True)
+    with kept_in(store):
+        artifacts, posted = build_graph(pipeline)
+        course = follow(artifacts, posted, store, everything=True)
     if course.stops or course.accuracy is None:
         why = "; ".join(f"{a.gate}: {a.summary}" for a in course.stops)
         raise InputRefused.of(
@@ -77,7 +78,7 @@ def selftest(
             f"is stopped without a fault: {why}.",
             "A gate that fails already can prove nothing: make the pipeline pass first.",
         )
-    store.point("selftest/onnx_model", course.digests["onnx_model"])
+    _released(pipeline.name, course.digests, store)
     tasks: list[Task] = [*faults, *range(1, clean_runs + 1)]
     done = list(_all(pipeline, store, tasks, course.accuracy, processes))
     runs = sorted((r for r in done if isinstance(r, FaultRun)), key=lambda r: r.stopped)
@@ -93,6 +94,14 @@ def selftest(
         MATRIX_DATA: canonical_json(matrix.data(record)),
     }
     return GateSelftest(runs=record.runs, clean=record.clean, dead=record.dead, files=files)
+
+
+def _released(name: str, digests: Mapping[str, str], store: LocalStore) -> None:
+    """Let the clean run be what is released: later candidates are compared with it."""
+    store.point("selftest/onnx_model", digests["onnx_model"])
+    for artifact, digest in digests.items():
+        store.point(f"latest/{name}/{artifact}", digest)
+        store.point(f"history/{name}/{artifact}/{digest}", digest)
 
 
 def _all(

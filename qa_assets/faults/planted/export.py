@@ -83,7 +83,7 @@ def bias_lost(site: Site, dose: float) -> None:
 
 
 @fault(
-    "export", enters="onnx_model", causes=OTHER, mild=0.02, clear=0.2, source="a lossy conversion"
+    "export", enters="onnx_model", causes=OTHER, mild=0.1, clear=0.4, source="a lossy conversion"
 )
 def weights_noisy_in_file(site: Site, dose: float) -> None:
     """One layer's weights in the file have noise, in shares of their deviation."""

@@ -26,7 +26,7 @@ LOUD = (
     "training.loss_not_finite",
     "training.gradients_accumulate",
 )
-LOSS = ("training.loss_*", "training.initial_loss*", "data.labels_shuffled")
+LOSS = ("training.loss_*", "training.initial_loss*")
 
 
 @fault("training", enters="trained_weights", causes=SLOW, mild=20.0, clear=1000.0, source=DEEPCRIME)
@@ -62,8 +62,8 @@ def optimizer_plain_sgd(site: Site, dose: float) -> None:
 @fault(
     "training",
     enters="trained_weights",
-    mild=0.1,
-    clear=1.0,
+    mild=0.5,
+    clear=2.0,
     source=DEEPCRIME,
     causes=(*SLOW, "training.regular*", "training.weight_decay*"),
 )
@@ -90,7 +90,7 @@ def gradients_not_cleared(site: Site, dose: float) -> None:
     "training",
     enters="trained_weights",
     source=DEEPCRIME,
-    causes=("training.layer_not_trained", "training.optimizer*", "training.gradient*"),
+    causes=("training.layer_not_optimised", "training.layer_not_trained"),
 )
 def layer_missing_in_optimizer(site: Site, dose: float) -> None:
     """The optimiser was given all parameters but the first."""
@@ -108,7 +108,7 @@ def layer_missing_in_optimizer(site: Site, dose: float) -> None:
 
 
 @fault(
-    "training", enters="trained_weights", causes=(*LOSS, "training.label*"), source="shuffled twice"
+    "training", enters="trained_weights", causes=("data.labels_shuffled",), source="shuffled twice"
 )
 def labels_shuffled_in_training(site: Site, dose: float) -> None:
     """Pictures and labels of the training split are shuffled apart."""

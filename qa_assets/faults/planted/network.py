@@ -91,7 +91,7 @@ def gradient_detached(site: Site, dose: float) -> None:
 @fault(
     "training",
     enters="trained_weights",
-    mild=0.6,
+    mild=0.85,
     clear=0.95,
     source=DEEPCRIME,
     causes=(

@@ -14,7 +14,7 @@ TRAINING = ("trained_weights", "training_probe", "label_audit")
 LOOP = ("training.loop", "training.fit")
 BOTH = (*LOOP, "evaluation")
 """Where batches are made; the probe keeps its own reference."""
-SKEW = ("preprocessing.*", "export.other_*", "edge.*preprocessing*", "training.input*")
+SKEW = ("preprocessing.*",)
 HUMBATOVA = "Humbatova et al. (2020), taxonomy of real faults in deep learning"
 SCULLEY = "Sculley et al. (2015), hidden technical debt: train-serve skew"
 
