@@ -71,7 +71,7 @@ def test_an_unreadable_image_is_set_aside_and_named(project: Project) -> None:
     done = project.qa("run", "digits", "--until", "dataset_snapshot", "--json")
     assert done.returncode == 0, done.stdout
     shown = [v for v in lines(done.stdout) if v.get("check") == "quarantine_share"]
-    assert shown[0]["outcome"] == "fail"
+    assert (shown[0]["outcome"], shown[0]["blocking"]) == ("pass", True)
     assert "broken.png" in done.stdout
     numbers = json.loads((project.root / "reports/digits/dataset_snapshot.json").read_text())
     assert (numbers["samples"], numbers["quarantined"]) == (1797, 1)

@@ -66,7 +66,7 @@ def test_what_cannot_be_meant_is_refused(
 
 
 def test_a_gate_is_not_a_monitor_too(folder: Path) -> None:
-    error = refused(folder, "quarantine_share: {max_share: 0.0}", "class_balance: {}")
+    error = refused(folder, "edge_keeps_precision: {}", "class_balance: {}")
     assert "class_balance" in str(error)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from qa_assets.config import Pipeline
+from qa_assets.config import Pipeline, read_pipeline
 from qa_assets.core import progress
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
@@ -19,7 +19,7 @@ from qa_assets.core.records_faults import (
 )
 from qa_assets.core.store import LocalStore
 from qa_assets.faults import matrix
-from qa_assets.faults.fault import FAULTS, Dose, Fault
+from qa_assets.faults.fault import FAULTS, Dose
 from qa_assets.faults.harness import follow, kept_in, run_clean, run_fault
 from qa_assets.graph import build_graph
 
@@ -110,19 +110,21 @@ def _all(
     """Each task in a process of its own kind: what a fault changes in memory ends with it."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
-        waiting = [pool.submit(_run, pipeline, store.root, task, accuracy) for task in tasks]
+        place = (pipeline.folder, pipeline.root, store.root)
+        waiting = [pool.submit(_run, place, task, accuracy) for task in tasks]
         for i, future in enumerate(waiting):
             result = future.result()
             progress.report(_said(result), (i + 1) / len(waiting))
             yield result
 
 
-def _run(pipeline: Pipeline, store: Path, task: Task, accuracy: float) -> FaultRun | CleanRun:
+def _run(place: tuple[Path, Path, Path], task: Task, accuracy: float) -> FaultRun | CleanRun:
+    folder, root, kept = place
+    pipeline, store = read_pipeline(folder, root), LocalStore(kept)
     if isinstance(task, int):
-        return run_clean(pipeline, task, LocalStore(store))
+        return run_clean(pipeline, task, store)
     name, dose = task
-    planted: Fault = FAULTS[name]
-    return run_fault(pipeline, planted, dose, LocalStore(store), accuracy)
+    return run_fault(pipeline, FAULTS[name], dose, store, accuracy)
 
 
 def _said(result: FaultRun | CleanRun) -> str:
