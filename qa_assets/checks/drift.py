@@ -1,6 +1,7 @@
 """Did the data move: against the version before, and is the test like the train."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Count, Share
@@ -12,7 +13,11 @@ SHOWN = 50
 
 @check
 def versions_alike(
-    drift_report: DriftReport, *, max_shift: Share = 0.1, min_samples: Count = 100
+    drift_report: DriftReport,
+    *,
+    max_shift: Share = 0.1,
+    min_samples: Count = 100,
+    first_version: Literal["undecided", "accepted"] = "undecided",
 ) -> Verdict:
     """No column moved much since the version before.
 
@@ -20,12 +25,15 @@ def versions_alike(
         drift_report: Shift of each column with its interval.
         max_shift: Largest shift that is surely reached: the lower end of its interval, in [0, 1].
         min_samples: Below so many values in either set nothing can be said.
+        first_version: ``accepted`` lets the very first version pass, to which there is no other.
 
     Returns:
         Measured: the largest lower end. Evidence: every column. Cannot tell without a version
-        before.
+        before, unless the first one is accepted.
     """
     shifts = drift_report.shifts.get("versions")
+    if shifts is None and first_version == "accepted":
+        return Verdict(outcome="pass", summary="this is the first version")
     if shifts is None:
         return cannot_tell("there is no version before this one to compare with")
     return _judge(shifts, max_shift, min_samples, "data.drifted")
