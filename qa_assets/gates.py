@@ -110,7 +110,7 @@ def _judged(name: str, artifacts: Mapping[str, Artifact]) -> str:
     In front of it a gate that fails would keep the comparison from being made, and so the fault
     from being named.
     """
-    explained = name.replace(*PER_TARGET)
+    explained = name.replace("edge_benchmark/", "edge_comparison/")
     return explained if explained in artifacts else name
 
 
