@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import canonical_json, digest_bytes
-from qa_assets.core.errors import InputRefused
+from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.records import (
     GOLDEN,
     LOGITS,
@@ -77,7 +77,13 @@ def export(
     found = inspect(body, ports, settings.contract)
     if broken := [fault for fault in found.faults if fault.code == "ONNX_CONTRACT"]:
         raise InputRefused(*broken)  # the reference runtime could not even be asked
-    logits = run_reference(body, test.pixels, settings.batch if settings.dynamic_batch else 1)
+    try:
+        logits = run_reference(body, test.pixels, settings.batch if settings.dynamic_batch else 1)
+    except (
+        Exception
+    ) as error:  # the runtime's exceptions have no base; the contract often knows why
+        unknown = Problem("ONNX_INVALID", MODEL, f"cannot be run: {str(error)[:200]}")
+        raise InputRefused(*(found.faults or (unknown,))) from error
     record = _record(body, found, test.ids, logits)
     files = {GOLDEN: _golden(golden or {}), **record.files}
     made: dict[VariantName, Variant] = {}

@@ -111,7 +111,8 @@ def run_fault(
             artifacts, posted = build_graph(site.pipeline)
             course = follow(site.planted(artifacts, amount), posted, overlay, site)
         same = course.released and course.digests.get("onnx_model") == _released_model(store)
-    ending = _ending(course, same=same and bool(site.after))
+    undone = same and (bool(site.after) or fault.stage not in ("edge", "release"))
+    ending = _ending(course, same=undone)
     low = course.accuracy is not None and course.accuracy < clean_accuracy - max_loss
     return FaultRun(
         fault=fault.name,
@@ -238,5 +239,6 @@ def _named(fault: Fault, site: Site, course: Course) -> bool:
     if not site.culprits or course.samples & site.culprits:
         return True
     words: list[Any] = [w for a in fitting for w in (*a.where.values(), a.summary)]
-    said = {part.strip(" '\"") for w in words for part in str(w).replace(",", " ").split()}
-    return bool(site.culprits & (said | {str(w) for w in words}))
+    texts = [str(w) for w in words]
+    said = {part.strip(" '\"") for t in texts for part in (*t.split(","), *t.split())}
+    return bool(site.culprits & (said | set(texts)))

@@ -16,17 +16,16 @@ from qa_assets.faults.planted.export import bypass, node, rewrite, tensors
 from qa_assets.faults.site import Site
 
 EDGE = "edge_benchmark"
-OTHER = (
+EVERYWHERE = (EDGE, "edge_comparison", "latency_duel")
+"""The device is the same one, whoever asks it."""
+OTHER = ("preprocessing.*",)
+MODEL_OTHER = (
+    "edge.model_departs",
     "edge.other_*",
-    "edge.stage*",
-    "edge.first*",
-    "edge.layer*",
-    "preprocessing.*",
-    "edge.preprocess*",
-    "edge.decode*",
-    "edge.input*",
+    "edge.weights_*",
+    "edge.activation*",
+    "edge.tensor*",
 )
-MODEL_OTHER = ("edge.other_*", "edge.stale*", "edge.layer*")
 PCAMINI = "differences between decoders and runtimes seen on phones: Cidon et al. (2021)"
 _MAIN = 'if __name__ == "__main__":'
 
@@ -43,7 +42,7 @@ def worker_code(site: Site, code: str) -> None:
             f.write(text.replace(_MAIN, f"{code}\n\n{_MAIN}"))
         return attribute(worker, "__file__", f.name)
 
-    site.while_making((EDGE,), different)
+    site.while_making(EVERYWHERE, different)
 
 
 def _decoder(site: Site, change: str) -> None:

@@ -38,7 +38,7 @@ def device_writes_nothing(site: Site, dose: float) -> None:
     enters=EDGE,
     causes=("edge.slow", "edge.latency*"),
     mild=0.06,
-    clear=0.2,
+    clear=0.1,
     source="thermal throttling",
 )
 def device_slow(site: Site, dose: float) -> None:

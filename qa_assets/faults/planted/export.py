@@ -148,7 +148,7 @@ def scale_in_file_lost(site: Site, dose: float) -> None:
 @fault(
     "export",
     enters="onnx_model",
-    causes=(*OTHER, "export.labels*"),
+    causes=("export.labels*", "data.labels_shifted"),
     source="a set that was sorted otherwise",
 )
 def labels_in_file_permuted(site: Site, dose: float) -> None:
