@@ -25,7 +25,7 @@ ui: $(VENV)/.run
 	$(BIN)/dagster dev -h 127.0.0.1 -p 3000
 # test: every test
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 # check: lint, format, types, layers
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -354,8 +354,9 @@ def _device(graph: Collector, pipeline: Pipeline, target: str) -> None:
         model, baseline = records["onnx_model"], records["release_baseline"]
         assert isinstance(model, OnnxModel)
         assert isinstance(baseline, ReleaseBaseline)
-        store = local_store(pipeline.root)
-        release = Release.load(store.get(baseline.release)) if baseline.release else None
+        store, readable = local_store(pipeline.root), not baseline.unreadable
+        known = baseline.release if readable else ""
+        release = Release.load(store.get(known)) if known else None
         return duel_with_release(
             target, model, baseline, release, config.input, settings=config.edge, scratch=scratch
         )

@@ -71,7 +71,7 @@ def _draw(thumbs: "dict[str, list[Image]]", most: int, left_out: int) -> "Image"
     from PIL import Image, ImageDraw
 
     step = THUMB + GAP
-    columns = max(len(row[:most]) for row in thumbs.values())
+    columns = max((len(row[:most]) for row in thumbs.values()), default=0)
     height = step * (len(thumbs) + bool(left_out)) + GAP
     sheet = Image.new("RGB", (LABEL_WIDTH + step * columns + GAP, height), PAPER)
     pen = ImageDraw.Draw(sheet)

@@ -156,3 +156,17 @@ def test_clean_digits_have_few_suspicious_labels() -> None:
     verdict = few_suspicious_labels(found)
     assert verdict.outcome == "pass"
     assert few_suspicious_labels(found, max_share=0.0).cause == "data.label_noise"
+
+
+def test_a_sheet_of_nothing_is_an_empty_picture() -> None:
+    """A set whose labels are all as they seem has no suspect to show."""
+    import io
+
+    from PIL import Image
+
+    from qa_assets.datasets.contact_sheet import sheet_of
+    from qa_assets_tests.datasets.samples import digits
+
+    snapshot, _, _ = digits()
+    with Image.open(io.BytesIO(sheet_of(snapshot, []))) as sheet:
+        assert sheet.width > 0
