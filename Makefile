@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run test check ui pictures bench mutate bench-peers clean
+.PHONY: help run test check ui pictures bench bench-peers clean
 help:
-	@grep -E '^# [a-z]+:' Makefile | sed 's/^# //'
+	@grep -E '^# [a-z-]+:' Makefile | sed 's/^# //'
 
 $(VENV)/.run: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,10 +32,6 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/basedpyright
-# mutate: change the deciding code line by line; which changes does no test notice?
-mutate: $(VENV)/.dev
-	$(BIN)/mutmut run
-	$(BIN)/mutmut results
 # bench-peers: what users would pick instead, on the same faults (needs the bench extra)
 bench-peers: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet -e '.[bench]'
