@@ -3,6 +3,8 @@
 The file was made of the network by another tool; it is held against the exported model all the
 same. What it takes is found in it: quantised inputs are quantised here by its own parameters.
 """
+# The runtime is an extra, and ships no types:
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from functools import partial
 from pathlib import Path

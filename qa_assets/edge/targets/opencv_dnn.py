@@ -1,4 +1,6 @@
 """OpenCV's own network module, which many cameras run: one sample a call, static shapes."""
+# The runtime is an extra, and ships no types:
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from typing import Any
 

@@ -1,4 +1,6 @@
 """tract, a small runtime in Rust for devices without an operating system to speak of."""
+# The runtime is an extra, and ships no types:
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from typing import Any
 
