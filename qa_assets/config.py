@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from qa_assets.core.check import CHECKS, Check
 from qa_assets.core.config import BesideDefs, Frozen, InputSpec, Strict
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records_release import FirstRelease
+from qa_assets.core.records.comparison import FirstRelease
 from qa_assets.core.strict_yaml import load_settings
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.edge.settings import EdgeSettings

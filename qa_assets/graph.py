@@ -13,26 +13,17 @@ from qa_assets.artifacts import Artifact, Collector
 from qa_assets.config import Pipeline
 from qa_assets.core import progress
 from qa_assets.core.record import Earlier, Record
-from qa_assets.core.records import (
-    VARIANTS,
-    Baselines,
-    DatasetSnapshot,
-    DatasetSplits,
-    DatasetStatistics,
-    EdgeBenchmark,
-    Evaluation,
-    OnnxModel,
-    Predictions,
-    QaReport,
-    Release,
-    TrainedWeights,
-    VariantName,
-)
-from qa_assets.core.records_behavior import BehaviorReport, EdgeCases
-from qa_assets.core.records_data import DriftReport, LabelAudit, SampleQuality
-from qa_assets.core.records_edge import EdgeComparison, LatencyDuel
-from qa_assets.core.records_probe import TrainingProbe
-from qa_assets.core.records_release import ReleaseBaseline, ReleaseComparison
+from qa_assets.core.records.behavior import BehaviorReport, EdgeCases
+from qa_assets.core.records.comparison import ReleaseBaseline, ReleaseComparison
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.edge import EdgeComparison, LatencyDuel
+from qa_assets.core.records.evaluation import Evaluation, Predictions
+from qa_assets.core.records.export import VARIANTS, OnnxModel, VariantName
+from qa_assets.core.records.probe import TrainingProbe
+from qa_assets.core.records.quality import DriftReport, LabelAudit, SampleQuality
+from qa_assets.core.records.release import QaReport, Release
+from qa_assets.core.records.training import Baselines, TrainedWeights
 from qa_assets.core.verdict import Verdict
 from qa_assets.gates import Posted, posted_checks
 from qa_assets.resources import local_store

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from qa_assets.core.publish import replace_file
 from qa_assets.core.record import Markdown, Record
-from qa_assets.core.records import Evaluation, Predictions, QaReport, TrainedWeights
+from qa_assets.core.records.evaluation import Evaluation, Predictions
+from qa_assets.core.records.release import QaReport
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Verdict
 from qa_assets.graph import report_on

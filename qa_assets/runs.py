@@ -17,8 +17,8 @@ from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.leftovers import sweep
 from qa_assets.core.publish import replace_file
 from qa_assets.core.record import Record
-from qa_assets.core.records import DatasetSnapshot
-from qa_assets.core.records_faults import GateSelftest
+from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
 from qa_assets.dead_runs import reap, this_process

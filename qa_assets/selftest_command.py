@@ -6,7 +6,7 @@ import typer
 
 if TYPE_CHECKING:
     from qa_assets.console import Voice
-    from qa_assets.core.records_faults import GateSelftest
+    from qa_assets.core.records.faults import GateSelftest
 
 
 def selftest(

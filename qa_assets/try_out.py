@@ -8,8 +8,8 @@ from pathlib import Path
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused, QaError
-from qa_assets.core.records import DatasetSnapshot
-from qa_assets.core.records_data import LabelAudit, SampleQuality, Shift
+from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.quality import LabelAudit, SampleQuality, Shift
 
 Row = tuple[object, ...]
 SHOWN = 15
@@ -106,7 +106,7 @@ def _overview(taken: DatasetSnapshot, kind: str) -> Section:
 
 
 def _findings(taken: DatasetSnapshot) -> Iterator[Section]:
-    from qa_assets.core.records import SAMPLES
+    from qa_assets.core.records.datasets import SAMPLES
     from qa_assets.core.tables import read_table
 
     counts = Counter(read_table(taken, SAMPLES)["label"].tolist())

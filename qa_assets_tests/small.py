@@ -9,7 +9,8 @@ from qa_assets.assets import build_assets
 from qa_assets.core.check import Check
 from qa_assets.core.config import Frozen
 from qa_assets.core.record import Estimate, Record
-from qa_assets.core.records import DatasetStatistics, Evaluation
+from qa_assets.core.records.datasets import DatasetStatistics
+from qa_assets.core.records.evaluation import Evaluation
 from qa_assets.core.verdict import Verdict
 from qa_assets.gates import Posted, build_checks
 from qa_assets.resources import ArtifactStoreResource, StoreIOManager

@@ -4,7 +4,7 @@ from collections import Counter
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Share
-from qa_assets.core.records_behavior import BehaviorReport, EdgeCase, EdgeCases, Expectation
+from qa_assets.core.records.behavior import BehaviorReport, EdgeCase, EdgeCases, Expectation
 from qa_assets.core.verdict import Evidence, Verdict, at_least, at_most, cannot_tell, none_of
 
 SHIFTED = 0.6

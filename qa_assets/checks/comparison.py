@@ -2,7 +2,7 @@
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records_edge import (
+from qa_assets.core.records.edge import (
     EdgeComparison,
     Finding,
     LatencyDuel,

@@ -8,7 +8,12 @@ from pydantic import Field
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Count, Share
-from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits, DatasetStatistics
+from qa_assets.core.records.datasets import (
+    SAMPLES,
+    DatasetSnapshot,
+    DatasetSplits,
+    DatasetStatistics,
+)
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell, none_of
 

@@ -2,7 +2,7 @@
 
 import math
 
-from qa_assets.core.records_probe import TrainingProbe
+from qa_assets.core.records.probe import TrainingProbe
 
 Finding = tuple[str, dict[str, str]]
 DECLARED = ("declared", "other")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Count, Share
-from qa_assets.core.records_data import DriftReport, Shift
+from qa_assets.core.records.quality import DriftReport, Shift
 from qa_assets.core.verdict import Evidence, Verdict, cannot_tell
 
 SHOWN = 50

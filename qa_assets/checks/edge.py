@@ -8,7 +8,10 @@ from qa_assets.checks.parity import agreement
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
 from qa_assets.core.intervals import paired_difference
-from qa_assets.core.records import LOGITS, SAMPLES, EdgeBenchmark, OnnxModel, Predictions
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import LOGITS, Predictions
+from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.core.verdict import Verdict, at_most, cannot_tell, none_of, surely_at_least
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records import LOGITS, SAMPLES, Evaluation, Predictions, TrainedWeights
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, Evaluation, Predictions
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.store import short
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.core.verdict import (

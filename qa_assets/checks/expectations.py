@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qa_assets.checks.suites import Expectation, Outcome, read_suite, run_suite
 from qa_assets.core.check import check
 from qa_assets.core.config import SuiteFile
-from qa_assets.core.records import SAMPLES, STATISTICS, DatasetSnapshot, DatasetStatistics
+from qa_assets.core.records.datasets import SAMPLES, STATISTICS, DatasetSnapshot, DatasetStatistics
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Evidence, Verdict, cannot_tell
 

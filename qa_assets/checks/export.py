@@ -8,7 +8,9 @@ import numpy as np
 from qa_assets.checks.parity import agreement, disagreements, margins
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records import LOGITS, OnnxModel, Predictions, TrainedWeights
+from qa_assets.core.records.evaluation import LOGITS, Predictions
+from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import read_array
 from qa_assets.core.verdict import Verdict, at_most, cannot_tell, none_of
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Share
-from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits
-from qa_assets.core.records_data import QUALITY, SampleQuality
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits
+from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell
 

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from qa_assets.core.intervals import share
 from qa_assets.core.record import Record
-from qa_assets.core.records import LOGITS, SAMPLES
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell
 

@@ -18,7 +18,7 @@ from qa_assets.checks.diagnosis import (
 )
 from qa_assets.core.check import check
 from qa_assets.core.config import Positive, Share
-from qa_assets.core.records_probe import TrainingProbe
+from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.core.verdict import Evidence, Verdict, at_least, at_most, cannot_tell, none_of
 
 

@@ -2,7 +2,7 @@
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Share
-from qa_assets.core.records_data import LabelAudit, SampleQuality
+from qa_assets.core.records.quality import LabelAudit, SampleQuality
 from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell, none_of
 
 SHOWN = 50

@@ -2,7 +2,7 @@
 
 from qa_assets.core.check import check
 from qa_assets.core.config import Share
-from qa_assets.core.records_release import FLIPS, ReleaseComparison
+from qa_assets.core.records.comparison import FLIPS, ReleaseComparison
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell, none_of
 

@@ -5,7 +5,8 @@ import math
 from qa_assets.core.check import check
 from qa_assets.core.config import Count, Positive, Share
 from qa_assets.core.intervals import share
-from qa_assets.core.records import DatasetSnapshot, TrainedWeights
+from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.verdict import (
     Evidence,
     Verdict,

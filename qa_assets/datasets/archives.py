@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import shown, visible
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qa_assets.core.record import INLINE_PICTURE_BYTES
-from qa_assets.core.records import SAMPLES, DatasetSnapshot
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
 from qa_assets.core.tables import read_table
 from qa_assets.preprocessing.image import eight_bits, turned
 from qa_assets.preprocessing.samples import read_payloads

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.source import visible
 
 DEEPEST = 20

@@ -7,7 +7,7 @@ halves of one set alarm no more often than the confidence says, however large th
 import math
 from collections.abc import Mapping
 
-from qa_assets.core.records_data import Shift
+from qa_assets.core.records.quality import Shift
 from qa_assets.datasets.sketches import Numbers, Sketch, Words
 
 CONFIDENCE = 0.99

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_assets.core.records import (
+from qa_assets.core.records.datasets import (
     PREVIOUS,
     SAMPLES,
     SKETCHES,
@@ -15,7 +15,7 @@ from qa_assets.core.records import (
     DatasetSplits,
     DatasetStatistics,
 )
-from qa_assets.core.records_data import QUALITY, Between, DriftReport, SampleQuality, Shift
+from qa_assets.core.records.quality import QUALITY, Between, DriftReport, SampleQuality, Shift
 from qa_assets.core.tables import read_table
 from qa_assets.datasets.drift import CONFIDENCE, drift
 from qa_assets.datasets.label_audit import FOLDS, MOST_SAMPLES, out_of_fold

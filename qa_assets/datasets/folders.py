@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.source import shown
 
 IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})

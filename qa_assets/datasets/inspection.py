@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records import Quarantined, Remark
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import arrays
 from qa_assets.datasets.folders import ignored
 from qa_assets.datasets.formats.idx import read_pair

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
-from qa_assets.core.records import Quarantined, Remark
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets.measures import HASHES, MEASURES, THUMB, measure, thinned
 from qa_assets.datasets.pictures import Picture, Refusal, inspect
 from qa_assets.datasets.settings import SampleLimits

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import SAMPLES, DatasetSnapshot
-from qa_assets.core.records_data import SUSPECT_SHEET, SUSPECTS, LabelAudit, Suspect
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
+from qa_assets.core.records.quality import SUSPECT_SHEET, SUSPECTS, LabelAudit, Suspect
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.preprocessing import image

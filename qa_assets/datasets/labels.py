@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qa_assets.core.records import Quarantined, Remark
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets.delimited import Delimited, Row
 from qa_assets.datasets.source import Finding, visible
 from qa_assets.datasets.trees import Entry

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.pictures import histogram
-from qa_assets.core.records import MEASURED, SAMPLES, DatasetSnapshot
-from qa_assets.core.records_data import ODDEST, QUALITY, AlikeGroup, OddSample, SampleQuality
+from qa_assets.core.records.datasets import MEASURED, SAMPLES, DatasetSnapshot
+from qa_assets.core.records.quality import ODDEST, QUALITY, AlikeGroup, OddSample, SampleQuality
 from qa_assets.datasets import near_duplicates
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.measures import HASHES, MEASURES, THUMB

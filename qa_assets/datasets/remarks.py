@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qa_assets.core.records import Remark
+from qa_assets.core.records.datasets import Remark
 from qa_assets.datasets.pictures import GREY
 from qa_assets.datasets.source import visible
 

@@ -13,7 +13,7 @@ import numpy as np
 from qa_assets.core.digests import canonical_json, digest_json
 from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.record import Record
-from qa_assets.core.records import (
+from qa_assets.core.records.datasets import (
     CONTACT_SHEET,
     MEASURED,
     SAMPLES,

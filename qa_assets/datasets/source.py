@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined, Remark
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.core.registry import Registry
 from qa_assets.datasets.settings import SampleLimits
 

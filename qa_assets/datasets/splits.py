@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits, Split
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.settings import SplitSettings
 

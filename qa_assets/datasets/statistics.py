@@ -9,7 +9,7 @@ import numpy as np
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.pictures import bars
 from qa_assets.core.record import Earlier
-from qa_assets.core.records import (
+from qa_assets.core.records.datasets import (
     CLASS_BARS,
     PREVIOUS,
     SAMPLES,
@@ -19,7 +19,7 @@ from qa_assets.core.records import (
     DatasetStatistics,
     VersionNumbers,
 )
-from qa_assets.core.records_data import QUALITY, SampleQuality
+from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.measures import MEASURES
 from qa_assets.datasets.sketches import Sketch, as_json, from_json, of_numbers, of_words

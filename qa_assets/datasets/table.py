@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records import Quarantined, Remark
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets.delimited import Row, read_table_file
 from qa_assets.datasets.source import visible
 

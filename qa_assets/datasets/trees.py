@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets import archives, folders
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import Stamp

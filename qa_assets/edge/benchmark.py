@@ -12,7 +12,10 @@ from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.intervals import theil_sen
 from qa_assets.core.pictures import histogram
-from qa_assets.core.records import LOGITS, MODEL, SAMPLES, EdgeBenchmark, OnnxModel
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.edge.job import Answered, batch_of, missing, run_job
 from qa_assets.edge.settings import EdgeSettings

@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records import GOLDEN, LOGITS, MODEL, SAMPLES, EdgeBenchmark, OnnxModel
-from qa_assets.core.records_edge import (
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.edge import (
     PIXELS,
     EdgeComparison,
     Finding,
     StageDifference,
 )
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.edge import parts, ports
 from qa_assets.edge.inside import Inside, Sides, relative

@@ -12,9 +12,11 @@ import numpy as np
 from qa_assets.core.config import InputSpec
 from qa_assets.core.intervals import bootstrap_median
 from qa_assets.core.record import Estimate
-from qa_assets.core.records import GOLDEN, MODEL, OnnxModel, Release, TargetOutcome
-from qa_assets.core.records_edge import LatencyDuel
-from qa_assets.core.records_release import ReleaseBaseline
+from qa_assets.core.records.comparison import ReleaseBaseline
+from qa_assets.core.records.device import TargetOutcome
+from qa_assets.core.records.edge import LatencyDuel
+from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel
+from qa_assets.core.records.release import Release
 from qa_assets.core.tables import read_table
 from qa_assets.edge.job import missing, run_job
 from qa_assets.edge.settings import EdgeSettings

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.pictures import bars
-from qa_assets.core.records_edge import LAYERS, EdgeComparison, Finding, LayerDifference
+from qa_assets.core.records.edge import LAYERS, EdgeComparison, Finding, LayerDifference
 from qa_assets.edge import layers, parts
 from qa_assets.edge.job import Answered
 from qa_assets.edge.settings import EdgeSettings

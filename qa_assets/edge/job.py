@@ -19,7 +19,7 @@ from qa_assets import SILENT
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import EnvironmentFault
-from qa_assets.core.records import TargetOutcome
+from qa_assets.core.records.device import TargetOutcome
 from qa_assets.edge import worker
 from qa_assets.edge.process import Ended, run_bounded
 from qa_assets.edge.settings import EdgeSettings

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.intervals import share
-from qa_assets.core.records_edge import Finding, Saturation
+from qa_assets.core.records.edge import Finding, Saturation
 from qa_assets.edge import parts
 
 if TYPE_CHECKING:

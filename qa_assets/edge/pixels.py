@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records_edge import Finding, Stage
+from qa_assets.core.records.edge import Finding, Stage
 from qa_assets.preprocessing.image import decode, normalise
 
 _ENOUGH = 0.8

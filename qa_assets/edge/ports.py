@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from qa_assets.core.records_edge import Finding
+from qa_assets.core.records.edge import Finding
 from qa_assets.edge import parts
 from qa_assets.edge.job import Answered
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import share
-from qa_assets.core.records import MODEL, OnnxModel
-from qa_assets.core.records_behavior import BehaviorReport, Expectation
-from qa_assets.core.records_release import ReleaseBaseline
+from qa_assets.core.records.behavior import BehaviorReport, Expectation
+from qa_assets.core.records.comparison import ReleaseBaseline
+from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.evaluation.corruptions import Pixels, corrupt, occluded
 from qa_assets.evaluation.exported import ExportedModel
 from qa_assets.evaluation.scores import softmax

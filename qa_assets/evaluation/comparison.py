@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import mcnemar, paired_difference, share
-from qa_assets.core.records import SAMPLES, Predictions
-from qa_assets.core.records_release import (
+from qa_assets.core.records.comparison import (
     FLIPS,
     ReleaseBaseline,
     ReleaseComparison,
     SliceChange,
 )
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import Predictions
 from qa_assets.core.tables import read_table, table_bytes
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from qa_assets.core.digests import digest_file, digest_json
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records import MODEL, OnnxModel
-from qa_assets.core.records_behavior import EdgeCase, EdgeCases, Expected
+from qa_assets.core.records.behavior import EdgeCase, EdgeCases, Expected
+from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.evaluation.corruptions import Pixels
 from qa_assets.evaluation.exported import ExportedModel
 from qa_assets.evaluation.scores import softmax

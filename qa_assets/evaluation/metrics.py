@@ -10,15 +10,10 @@ from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import paired_difference, share
 from qa_assets.core.pictures import heatmap
 from qa_assets.core.record import INLINE_PICTURE_BYTES, Estimate
-from qa_assets.core.records import (
-    LOGITS,
-    SAMPLES,
-    Baselines,
-    ClassMetrics,
-    Evaluation,
-    Predictions,
-)
-from qa_assets.core.records_data import SUSPECTS, LabelAudit
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, ClassMetrics, Evaluation, Predictions
+from qa_assets.core.records.quality import SUSPECTS, LabelAudit
+from qa_assets.core.records.training import Baselines
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.evaluation.ranking import auroc, average_precision, calibration_error
 from qa_assets.evaluation.scores import softmax

@@ -11,7 +11,8 @@ from torch import nn
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import LOGITS, SAMPLES, Predictions
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, Predictions
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.evaluation.scores import softmax
 from qa_assets.preprocessing.image import normalise

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import MODEL, SAMPLES, Release
-from qa_assets.core.records_release import FirstRelease, ReleaseBaseline
+from qa_assets.core.records.comparison import FirstRelease, ReleaseBaseline
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.export import MODEL
+from qa_assets.core.records.release import Release
 from qa_assets.core.store import LocalStore
 from qa_assets.core.tables import table_bytes
 

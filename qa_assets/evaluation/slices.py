@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.intervals import share
-from qa_assets.core.records import Slice
+from qa_assets.core.records.evaluation import Slice
 
 Rows = NDArray[np.bool_]
 QUARTERS = ("lowest", "low", "high", "highest")

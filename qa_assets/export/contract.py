@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records import MODEL
+from qa_assets.core.records.export import MODEL
 from qa_assets.export import graphs
 from qa_assets.export.settings import ContractLimits
 

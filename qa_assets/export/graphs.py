@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import MODEL
+from qa_assets.core.records.export import MODEL
 
 if TYPE_CHECKING:
     import onnx

@@ -14,15 +14,9 @@ from numpy.typing import NDArray
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import canonical_json, digest_bytes
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records import (
-    GOLDEN,
-    LOGITS,
-    MODEL,
-    SAMPLES,
-    OnnxModel,
-    Variant,
-    VariantName,
-)
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel, Variant, VariantName
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.export.contract import Inspection, expected_ports, inspect
 from qa_assets.export.finish import finish

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from qa_assets.artifacts import Artifact, Collector
 from qa_assets.config import Pipeline
-from qa_assets.core.records_faults import GateSelftest
+from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.store import LocalStore
 from qa_assets.gates import Posted
 from qa_assets.resources import local_store

@@ -13,8 +13,8 @@ from typing import Any, cast
 from qa_assets.artifacts import Artifact, obtain
 from qa_assets.config import Pipeline
 from qa_assets.core.errors import QaError
-from qa_assets.core.records import Evaluation
-from qa_assets.core.records_faults import Alarm, CleanRun, Ending, FaultRun, Measured
+from qa_assets.core.records.evaluation import Evaluation
+from qa_assets.core.records.faults import Alarm, CleanRun, Ending, FaultRun, Measured
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
 from qa_assets.faults.fault import Dose, Fault

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from qa_assets.core.records_faults import CleanRun, FaultRun, GateSelftest
+from qa_assets.core.records.faults import CleanRun, FaultRun, GateSelftest
 
 STOPPED, NAMED, ALSO, ESCAPED, INK = "#3b82f6", "#1d4ed8", "#93c5fd", "#ef4444", "#7a8699"
 CELL, LEFT, TOP, SHORT = 12, 250, 190, 40

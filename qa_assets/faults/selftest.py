@@ -9,7 +9,7 @@ from qa_assets.config import Pipeline, read_pipeline
 from qa_assets.core import progress
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records_faults import (
+from qa_assets.core.records.faults import (
     MATRIX,
     MATRIX_DATA,
     MATRIX_TEXT,

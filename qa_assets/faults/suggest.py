@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from qa_assets.core.records_faults import GateSelftest, Measured
+from qa_assets.core.records.faults import GateSelftest, Measured
 
 
 @dataclass(frozen=True, slots=True)

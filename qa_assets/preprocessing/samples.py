@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records import SAMPLES, DatasetSnapshot, DatasetSplits, Split
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
 from qa_assets.core.tables import read_table
 from qa_assets.preprocessing import image
 

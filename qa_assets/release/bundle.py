@@ -8,16 +8,12 @@ from typing import Any
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_json
 from qa_assets.core.errors import GateFailed, Problem
 from qa_assets.core.record import RECORD, Record
-from qa_assets.core.records import (
-    GOLDEN,
-    EdgeBenchmark,
-    OnnxModel,
-    Predictions,
-    Release,
-    TrainedWeights,
-    golden_logits,
-)
-from qa_assets.core.records_behavior import BehaviorReport, EdgeCases
+from qa_assets.core.records.behavior import BehaviorReport, EdgeCases
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import Predictions
+from qa_assets.core.records.export import GOLDEN, OnnxModel, golden_logits
+from qa_assets.core.records.release import Release
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import array_bytes
 from qa_assets.core.verdict import Verdict
 from qa_assets.release.card import release_card

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from qa_assets.core.record import Record, escape, table
-from qa_assets.core.records import (
-    DatasetSnapshot,
-    EdgeBenchmark,
-    Evaluation,
-    OnnxModel,
-    TrainedWeights,
-)
+from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import Evaluation
+from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.store import short
 from qa_assets.core.verdict import Verdict
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from qa_assets.core.record import Estimate, Record
-from qa_assets.core.records import Evaluation
+from qa_assets.core.records.evaluation import Evaluation
 from qa_assets.core.verdict import Verdict
 
 TEMPLATES = Path(__file__).with_name("templates")

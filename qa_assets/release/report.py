@@ -7,19 +7,12 @@ from typing import Any, TypeVar
 
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.record import RECORD, Record
-from qa_assets.core.records import (
-    Baselines,
-    DatasetSnapshot,
-    DatasetSplits,
-    DatasetStatistics,
-    EdgeBenchmark,
-    Evaluation,
-    OnnxModel,
-    Predictions,
-    QaReport,
-    Release,
-    TrainedWeights,
-)
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import Evaluation, Predictions
+from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.release import QaReport, Release
+from qa_assets.core.records.training import Baselines, TrainedWeights
 from qa_assets.core.store import short
 from qa_assets.core.verdict import Outcome, Verdict
 from qa_assets.release.advice import advice

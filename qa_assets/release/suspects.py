@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from qa_assets.core.records import SAMPLES, DatasetSnapshot, Predictions
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
+from qa_assets.core.records.evaluation import Predictions
 from qa_assets.core.tables import read_table
 from qa_assets.preprocessing.samples import read_payloads
 from qa_assets.release.page import data_uri

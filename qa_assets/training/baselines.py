@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import share
-from qa_assets.core.records import SAMPLES, Baselines
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.training import Baselines
 from qa_assets.core.tables import table_bytes
 from qa_assets.preprocessing.samples import LabelledSamples
 

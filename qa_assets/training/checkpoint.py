@@ -20,7 +20,7 @@ from torch import Tensor
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.publish import publish, verify
-from qa_assets.core.records import Epoch
+from qa_assets.core.records.training import Epoch
 from qa_assets.training.loop import Learner
 
 _TENSORS, _REST = "tensors.safetensors", "rest.json"

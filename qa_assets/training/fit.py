@@ -13,7 +13,7 @@ from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import digest_bytes, digest_json
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.pictures import lines
-from qa_assets.core.records import Epoch, TrainedWeights
+from qa_assets.core.records.training import Epoch, TrainedWeights
 from qa_assets.preprocessing.samples import LabelledSamples
 from qa_assets.training.checkpoint import Standing, forget, keep, resume
 from qa_assets.training.determinism import deterministic, environment

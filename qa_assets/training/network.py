@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import TrainedWeights
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.training.user_code import CONTRACT, UserModel, load_model, read_model, user_code
 
 MODEL = "model.py"

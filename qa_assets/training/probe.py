@@ -13,7 +13,7 @@ from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import share
 from qa_assets.core.record import Estimate
-from qa_assets.core.records_probe import TrainingProbe
+from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.preprocessing.samples import LabelledSamples
 from qa_assets.training import probe_answers, probe_input, probe_loss, probe_steps
 from qa_assets.training.determinism import deterministic

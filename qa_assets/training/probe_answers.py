@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from qa_assets.core.records_probe import Place
+from qa_assets.core.records.probe import Place
 
 TOLERANCE = 1e-4
 """Share of the logits' spread that rounding may explain."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from qa_assets.core.records_probe import LossTest
+from qa_assets.core.records.probe import LossTest
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from qa_assets.core.records_probe import Rate
+from qa_assets.core.records.probe import Rate
 from qa_assets.training.loop import Batch, Learner, Loss
 from qa_assets.training.network import state_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from qa_assets.checks.comparison import edge_keeps_precision, edge_stages_agree, not_slower
 from qa_assets.core.record import Estimate
-from qa_assets.core.records_edge import (
+from qa_assets.core.records.edge import (
     EdgeComparison,
     Finding,
     LatencyDuel,

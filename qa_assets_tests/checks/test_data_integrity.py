@@ -11,7 +11,7 @@ from qa_assets.checks.data_integrity import (
     splits_disjoint,
 )
 from qa_assets.core.check import CHECKS
-from qa_assets.core.records import SAMPLES, DatasetSplits, DatasetStatistics, Quarantined
+from qa_assets.core.records.datasets import SAMPLES, DatasetSplits, DatasetStatistics, Quarantined
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.core.verdict import Verdict
 from qa_assets_tests.datasets.samples import digits

@@ -1,7 +1,7 @@
 """Drift against the version before: what is said of the very first one."""
 
 from qa_assets.checks.drift import versions_alike
-from qa_assets.core.records_data import DriftReport
+from qa_assets.core.records.quality import DriftReport
 
 
 def test_the_first_version_passes_only_where_it_is_declared() -> None:

@@ -13,7 +13,10 @@ from qa_assets.checks.edge import (
     memory_within_budget,
     size_within_budget,
 )
-from qa_assets.core.records import LOGITS, SAMPLES, EdgeBenchmark, OnnxModel
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.tables import array_bytes, table_bytes
 
 CLOUD_LOGITS = np.random.default_rng(5).normal(size=(200, 4)).astype(np.float32) * 5

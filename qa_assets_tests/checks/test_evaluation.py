@@ -18,7 +18,9 @@ from qa_assets.checks.evaluation import (
     slices_hold,
 )
 from qa_assets.core.intervals import share
-from qa_assets.core.records import LOGITS, SAMPLES, Evaluation, Predictions, TrainedWeights
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, Evaluation, Predictions
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import array_bytes, read_array, read_table, table_bytes
 from qa_assets.evaluation.metrics import evaluate
 from qa_assets_tests.evaluation.tables import answered, baseline

@@ -16,7 +16,7 @@ from qa_assets.checks.expectations import (
 from qa_assets.checks.suites import read_suite
 from qa_assets.core.check import CHECKS
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import SAMPLES, STATISTICS, DatasetSnapshot
+from qa_assets.core.records.datasets import SAMPLES, STATISTICS, DatasetSnapshot
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.core.verdict import Verdict
 from qa_assets_tests.datasets.samples import digits

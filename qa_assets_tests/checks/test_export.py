@@ -12,7 +12,10 @@ from qa_assets.checks.export import (
     onnx_self_contained,
     onnx_well_formed,
 )
-from qa_assets.core.records import LOGITS, SAMPLES, Epoch, OnnxModel, Predictions, TrainedWeights
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, Predictions
+from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.training import Epoch, TrainedWeights
 from qa_assets.core.tables import array_bytes, read_array, table_bytes
 from qa_assets_tests.export.networks import (
     WEIGHTS,

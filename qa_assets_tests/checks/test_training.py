@@ -18,7 +18,8 @@ from qa_assets.checks.training import (
     validation_unseen,
     weights_moved,
 )
-from qa_assets.core.records import DatasetSnapshot, TrainedWeights
+from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.training.fit import fit
 from qa_assets.training.settings import TrainingSettings
 from qa_assets_tests.training.digits import CLASSES, LINEAR, SPEC, TWO_LAYERS, digits, written

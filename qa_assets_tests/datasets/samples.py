@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records import DatasetSnapshot, DatasetSplits, DatasetStatistics
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
 from qa_assets.datasets.embedded import grey_png
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings

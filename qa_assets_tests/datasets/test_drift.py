@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from qa_assets.checks.drift import splits_alike, versions_alike
-from qa_assets.core.records_data import DriftReport
+from qa_assets.core.records.quality import DriftReport
 from qa_assets.datasets.drift import drift
 from qa_assets.datasets.drift_report import area, drift_report, told_apart
 from qa_assets.datasets.quality import quality

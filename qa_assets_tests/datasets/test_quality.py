@@ -15,8 +15,8 @@ from qa_assets.checks.quality import (
     few_look_the_same,
     few_suspicious_labels,
 )
-from qa_assets.core.records import SAMPLES
-from qa_assets.core.records_data import SampleQuality
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.quality import SampleQuality
 from qa_assets.core.tables import read_table
 from qa_assets.datasets.label_audit import label_audit, margins, out_of_fold
 from qa_assets.datasets.measures import measure

@@ -12,7 +12,7 @@ from PIL import Image
 
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import CONTACT_SHEET, SAMPLES, DatasetSnapshot
+from qa_assets.core.records.datasets import CONTACT_SHEET, SAMPLES, DatasetSnapshot
 from qa_assets.core.store import LocalStore
 from qa_assets.core.tables import read_table
 from qa_assets.datasets.settings import DatasetSettings

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from scipy.stats import kstest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import SAMPLES, DatasetSnapshot
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.datasets.splits import place, side, split

@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from qa_assets.core.records import CLASS_BARS, STATISTICS, DatasetStatistics
+from qa_assets.core.records.datasets import CLASS_BARS, STATISTICS, DatasetStatistics
 from qa_assets.core.tables import read_table
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.statistics import statistics

@@ -13,7 +13,7 @@ from PIL import Image
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import digest_bytes
-from qa_assets.core.records import OnnxModel
+from qa_assets.core.records.export import OnnxModel
 from qa_assets.edge.target import EdgeTarget
 from qa_assets.export.onnx_file import export
 from qa_assets.export.settings import ExportSettings, QuantisationSettings

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import LOGITS, MODEL, EdgeBenchmark
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import MODEL
 from qa_assets.core.tables import read_array
 from qa_assets.edge.benchmark import NEEDED_CALLS, benchmark, benchmark_on, percentiles
 from qa_assets.edge.settings import EdgeSettings

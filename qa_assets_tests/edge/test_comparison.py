@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qa_assets.checks.comparison import edge_keeps_precision, edge_stages_agree
-from qa_assets.core.records_edge import PIXELS, EdgeComparison
+from qa_assets.core.records.edge import PIXELS, EdgeComparison
 from qa_assets.core.verdict import Verdict
 from qa_assets.edge.benchmark import benchmark_on
 from qa_assets.edge.comparison import compare_on

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import theilslopes
 
 from qa_assets.core.intervals import bootstrap_median, theil_sen
-from qa_assets.core.records_release import ReleaseBaseline
+from qa_assets.core.records.comparison import ReleaseBaseline
 from qa_assets.edge.benchmark import benchmark_on, leak
 from qa_assets.edge.duel import duel, duel_with_release
 from qa_assets.edge.settings import EdgeSettings

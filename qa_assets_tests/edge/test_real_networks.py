@@ -23,7 +23,8 @@ from qa_assets.checks.comparison import edge_stages_agree
 from qa_assets.checks.export import variants_agree
 from qa_assets.checks.parity import agreement, disagreements
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records import LOGITS, OnnxModel
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.tables import read_array
 from qa_assets.edge.benchmark import benchmark, benchmark_on
 from qa_assets.edge.comparison import compare, compare_on

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records import LOGITS, MODEL
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import MODEL
 from qa_assets.core.tables import read_array
 from qa_assets.edge import worker
 from qa_assets.preprocessing import image

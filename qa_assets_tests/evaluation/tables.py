@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from qa_assets.core.records import LOGITS, SAMPLES, Baselines, Predictions
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, Predictions
+from qa_assets.core.records.training import Baselines
 from qa_assets.core.tables import array_bytes, table_bytes
 
 

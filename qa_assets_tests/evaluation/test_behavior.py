@@ -20,8 +20,8 @@ from qa_assets.checks.behavior import (
 )
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import MODEL, OnnxModel
-from qa_assets.core.records_release import ReleaseBaseline
+from qa_assets.core.records.comparison import ReleaseBaseline
+from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.datasets.embedded import grey_png
 from qa_assets.evaluation.behavior import behavior
 from qa_assets.evaluation.corruptions import CORRUPTIONS, corrupt, occluded

@@ -15,8 +15,9 @@ from qa_assets.checks.released import (
 )
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import difference, mcnemar, paired_difference, share
-from qa_assets.core.records import SAMPLES, Predictions
-from qa_assets.core.records_release import FLIPS, ReleaseBaseline, ReleaseComparison
+from qa_assets.core.records.comparison import FLIPS, ReleaseBaseline, ReleaseComparison
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import Predictions
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.evaluation.comparison import compare
 from qa_assets_tests.evaluation.tables import answered

@@ -121,7 +121,7 @@ def test_accuracy_with_and_without_doubted_labels() -> None:
     """Of four samples one is wrong; where its label is doubted, the other three count."""
     import pandas as pd
 
-    from qa_assets.core.records_data import SUSPECTS, LabelAudit
+    from qa_assets.core.records.quality import SUSPECTS, LabelAudit
     from qa_assets.core.tables import table_bytes
 
     made, simple = (

@@ -4,7 +4,8 @@ import torch
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import LOGITS, SAMPLES
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.evaluation.predictions import predict, softmax
 from qa_assets_tests.training.digits import SPEC, digits

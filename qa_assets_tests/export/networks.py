@@ -12,7 +12,9 @@ from PIL import Image
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import digest_bytes
-from qa_assets.core.records import LOGITS, MODEL, SAMPLES, OnnxModel, Predictions
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS, Predictions
+from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.export.onnx_file import export, run_reference
 from qa_assets.export.settings import ExportSettings

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import MODEL
+from qa_assets.core.records.export import MODEL
 from qa_assets.export.contract import Inspection, Ports, expected_ports, inspect
 from qa_assets.export.settings import ContractLimits
 from qa_assets_tests.export.networks import CLASSES, SPEC, tiny_onnx

@@ -14,7 +14,9 @@ import torch
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import LOGITS, MODEL, SAMPLES
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS
+from qa_assets.core.records.export import MODEL
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.export.finish import finish
 from qa_assets.export.onnx_file import export, run_reference

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from qa_assets.core.records_faults import MATRIX_DATA
+from qa_assets.core.records.faults import MATRIX_DATA
 from qa_assets.faults.asset import clean_store
 from qa_assets.faults.fault import FAULTS
 from qa_assets.faults.overlay import Overlay

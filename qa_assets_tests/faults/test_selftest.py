@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records_faults import Alarm, CleanRun, FaultRun, GateSelftest, Measured
+from qa_assets.core.records.faults import Alarm, CleanRun, FaultRun, GateSelftest, Measured
 from qa_assets.core.store import LocalStore
 from qa_assets.faults import matrix
 from qa_assets.faults.fault import FAULTS

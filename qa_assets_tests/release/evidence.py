@@ -12,22 +12,18 @@ from qa_assets.core import pictures
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.intervals import paired_difference, share
 from qa_assets.core.record import Record
-from qa_assets.core.records import (
+from qa_assets.core.records.datasets import (
     CONTACT_SHEET,
     SAMPLES,
-    Baselines,
-    ClassMetrics,
     DatasetSnapshot,
     DatasetSplits,
     DatasetStatistics,
-    EdgeBenchmark,
-    Epoch,
-    Evaluation,
-    OnnxModel,
-    Predictions,
     Quarantined,
-    TrainedWeights,
 )
+from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.evaluation import ClassMetrics, Evaluation, Predictions
+from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.training import Baselines, Epoch, TrainedWeights
 from qa_assets.core.tables import table_bytes
 from qa_assets.core.verdict import Evidence, Verdict
 from qa_assets.release.report import ReportedVerdict

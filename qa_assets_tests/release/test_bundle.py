@@ -11,7 +11,7 @@ import pytest
 from qa_assets.core.digests import digest_bytes, digest_json
 from qa_assets.core.errors import GateFailed
 from qa_assets.core.record import Record
-from qa_assets.core.records import Release
+from qa_assets.core.records.release import Release
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict, cannot_tell
 from qa_assets.release.bundle import bundle

@@ -11,7 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from qa_assets.core.record import Record
-from qa_assets.core.records import QaReport, Quarantined, Release
+from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.release import QaReport, Release
 from qa_assets.core.verdict import Evidence, Verdict
 from qa_assets.release.bundle import bundle
 from qa_assets.release.report import ReportedVerdict, report

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import SAMPLES
+from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.tables import read_table
 from qa_assets.training.baselines import baselines, majority
 from qa_assets_tests.training.digits import digits

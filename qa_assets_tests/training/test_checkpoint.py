@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from qa_assets.core.publish import MANIFEST
-from qa_assets.core.records import TrainedWeights
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.training.fit import best_epoch, fit
 from qa_assets.training.settings import TrainingSettings
 from qa_assets_tests.training.digits import SHIPPED, SPEC, TWO_LAYERS, digits, written

@@ -10,7 +10,7 @@ import torch
 
 from qa_assets.core.errors import EnvironmentFault, InputRefused
 from qa_assets.core.publish import publish
-from qa_assets.core.records import TrainedWeights
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.training.determinism import deterministic
 from qa_assets.training.fit import fit
 from qa_assets.training.network import build, restore

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import TrainedWeights
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.training.network import (
     build,
     restore,

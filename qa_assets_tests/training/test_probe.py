@@ -14,7 +14,7 @@ import pytest
 from qa_assets.checks import probe as checks
 from qa_assets.core.check import CHECKS
 from qa_assets.core.config import InputSpec
-from qa_assets.core.records_probe import TrainingProbe
+from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.core.verdict import Verdict
 from qa_assets.datasets.embedded import grey_png
 from qa_assets.preprocessing.samples import LabelledSamples

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from qa_assets.core.records import Quarantined, Remark
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import folders, trees
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp

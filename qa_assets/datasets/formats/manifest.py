@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets import trees
 from qa_assets.datasets.delimited import Delimited, read_label_json, read_table_file
 from qa_assets.datasets.formats.image_folder import SUFFIXES

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qa_assets.core.records import MODEL
+from qa_assets.core.records.export import MODEL
 from qa_assets.faults.fault import fault
 from qa_assets.faults.patches import attribute
 from qa_assets.faults.planted.export import bypass, node, rewrite, tensors

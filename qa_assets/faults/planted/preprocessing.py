@@ -145,7 +145,7 @@ def augmentation_in_evaluation(site: Site, dose: float) -> None:
 )
 def labels_misaligned_in_evaluation(site: Site, dose: float) -> None:
     """The labels of the test split are one row off those of its pictures."""
-    from qa_assets.core.records import SAMPLES
+    from qa_assets.core.records.datasets import SAMPLES
     from qa_assets.core.tables import read_table, table_bytes
 
     def shift(record: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qa_assets.core.records import MODEL
+from qa_assets.core.records.export import MODEL
 from qa_assets.core.verdict import Verdict
 from qa_assets.faults.fault import fault
 from qa_assets.faults.overlay import Overlay

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records import Quarantined
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, DatasetFormat, RawSample, detect, format_named
 from qa_assets_tests.datasets.samples import grey, pets, picture, write

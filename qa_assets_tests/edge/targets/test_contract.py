@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import EnvironmentFault, InputRefused
-from qa_assets.core.records import LOGITS, SAMPLES
+from qa_assets.core.records.datasets import SAMPLES
+from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.tables import read_array, read_table
 from qa_assets.edge.benchmark import benchmark
 from qa_assets.edge.comparison import compare

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from qa_assets.core.record import Estimate, Metadata, Record, table
-from qa_assets.core.records import TargetOutcome
+from qa_assets.core.records.device import TargetOutcome
 
 Stage = Literal["decode", "preprocess", "model", "postprocess"]
 STAGES: tuple[Stage, ...] = ("decode", "preprocess", "model", "postprocess")
