@@ -73,8 +73,8 @@ class Artifact:
 
     @property
     def code(self) -> str:
-        """Identity of the code that makes it."""
-        return code_version(self.rooms)
+        """Identity of the code that makes it: the rooms it calls, and the call itself."""
+        return digest_json([code_version(self.rooms), inspect.getsource(self.make)])
 
     @property
     def series(self) -> str:
@@ -191,7 +191,7 @@ def _call(
 
 
 class Collector:
-    """Gathers the artifacts of a pipeline as ``graph.py`` declares them, in that order."""
+    """Gathers the artifacts of a pipeline as the stages declare them, in that order."""
 
     def __init__(self) -> None:
         self.artifacts: dict[str, Artifact] = {}

@@ -13,9 +13,9 @@ from qa_assets.core.records.release import QaReport
 from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Verdict
-from qa_assets.graph import report_on
 from qa_assets.resources import local_store
 from qa_assets.runs import State
+from qa_assets.stages.outcome import report_on
 
 REPORTS = "reports"
 

@@ -1,5 +1,6 @@
 """Unchanged means free, and nothing but the content decides what is unchanged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ def test_a_damaged_artifact_is_made_again(tmp_path: Path) -> None:
 def test_code_version_belongs_to_the_key(tmp_path: Path) -> None:
     graph = artifacts(Made())
     assert graph["first"].code != graph["second"].code
+
+
+def test_the_call_itself_belongs_to_the_key() -> None:
+    """Another argument in an asset's own line is another artifact, whatever its rooms hold."""
+    first = artifacts(Made())["first"]
+    otherwise = replace(first, make=artifacts(Made())["second"].make)
+    assert first.key({}) == artifacts(Made())["first"].key({})
+    assert first.key({}) != otherwise.key({})

@@ -1,6 +1,7 @@
 """The graph is what graph.txt says, loading it is cheap, and every part keeps its contract."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from qa_assets import graph
 from qa_assets.core.check import CHECKS
 from qa_assets.definitions import defs
 from qa_assets.graph import build_graph
@@ -35,6 +37,13 @@ def describe(definitions: dg.Definitions) -> str:
 def test_graph_is_the_documented_one() -> None:
     found = describe(definitions_of(find_pipeline("digits")))
     assert found == GOLDEN.read_text(encoding="utf-8"), "a changed graph is a deliberate act"
+
+
+def test_graph_names_every_asset_in_the_order_it_is_made() -> None:
+    listed = re.findall(r"^    (\S+)  ", graph.__doc__ or "", flags=re.MULTILINE)
+    built, _ = build_graph(find_pipeline("digits"))
+    made = dict.fromkeys(re.sub("/.*", "/TARGET", name) for name in built)
+    assert listed == list(made)
 
 
 @pytest.fixture(scope="module")

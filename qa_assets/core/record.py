@@ -25,8 +25,6 @@ class Markdown(str):
     __slots__ = ()
 
 
-Earlier = Callable[[str], "Record | None"]
-"""An earlier record of the same kind and settings: by its version, the latest for ``""``."""
 _LITERAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|#~!$"} | {c: f"&#{ord(c)};" for c in "<>&"})
 Metadata = Mapping[str, "str | int | float | bool | Markdown"]
 
@@ -163,3 +161,7 @@ def _spell_nonfinite(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _spell_nonfinite(v) for k, v in value.items()}
     return [_spell_nonfinite(v) for v in value] if isinstance(value, list) else value
+
+
+Earlier = Callable[[str], Record | None]
+"""An earlier record of the same kind and settings: by its version, the latest for ``""``."""

@@ -1,0 +1,82 @@
+"""The data before any training: versions, splits, quality, statistics, drift, labels."""
+
+from pathlib import Path
+
+from qa_assets.artifacts import Collector
+from qa_assets.config import Pipeline
+from qa_assets.core.record import Earlier
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
+from qa_assets.core.records.quality import DriftReport, LabelAudit, SampleQuality
+
+
+def versions(graph: Collector, pipeline: Pipeline) -> None:
+    """A version of the dataset, what its samples are like, and how it is split."""
+    config, root = pipeline.config, pipeline.root
+    named = (pipeline.name, config.dataset)
+
+    def source() -> str:
+        from qa_assets.datasets.snapshot import fingerprint
+
+        return fingerprint(config.dataset, root)
+
+    def bring() -> None:
+        from qa_assets.datasets.snapshot import prepare
+
+        prepare(config.dataset, root)
+
+    @graph.asset(
+        "datasets", kinds={"dvc", "parquet"}, settings=named, outside=source, prepare=bring
+    )
+    def dataset_snapshot(scratch: Path, earlier: Earlier) -> DatasetSnapshot:
+        """An immutable copy of one dataset version: samples by content, bad ones set aside."""
+        from qa_assets.datasets.snapshot import snapshot
+
+        return snapshot(config.dataset, pipeline.name, root, scratch, earlier)
+
+    @graph.asset("datasets", kinds={"pyarrow"})
+    def sample_quality(dataset_snapshot: DatasetSnapshot) -> SampleQuality:
+        """What each sample is like, which ones look the same, which are unlike their class."""
+        from qa_assets.datasets.quality import quality
+
+        return quality(dataset_snapshot)
+
+    @graph.asset("datasets", kinds={"pandas"}, settings=pipeline.name)
+    def dataset_statistics(
+        dataset_snapshot: DatasetSnapshot, sample_quality: SampleQuality, earlier: Earlier
+    ) -> DatasetStatistics:
+        """Counts and measures by class, as sketches that merge, and the history of versions."""
+        from qa_assets.datasets.statistics import statistics
+
+        return statistics(dataset_snapshot, sample_quality, earlier)
+
+    @graph.asset("datasets", kinds={"pandas"}, settings=config.splits)
+    def dataset_splits(dataset_snapshot: DatasetSnapshot) -> DatasetSplits:
+        """Train, validation and test by content and group; nothing changes side as data grows."""
+        from qa_assets.datasets.splits import split
+
+        return split(dataset_snapshot, config.splits)
+
+
+def examined(graph: Collector, pipeline: Pipeline) -> None:
+    """How far the data moved, and which labels look wrong."""
+    config = pipeline.config
+
+    @graph.asset("datasets", kinds={"pandas", "sklearn"})
+    def drift_report(
+        dataset_snapshot: DatasetSnapshot,
+        dataset_statistics: DatasetStatistics,
+        sample_quality: SampleQuality,
+        dataset_splits: DatasetSplits,
+    ) -> DriftReport:
+        """How far each column moved since the version before, and between train and test."""
+        from qa_assets.datasets.drift_report import drift_report
+
+        measured = (dataset_snapshot, dataset_statistics, sample_quality)
+        return drift_report(*measured, dataset_splits)
+
+    @graph.asset("datasets", "preprocessing", kinds={"sklearn"}, settings=config.input)
+    def label_audit(dataset_snapshot: DatasetSnapshot) -> LabelAudit:
+        """The labels that a model which never saw their samples would not give, worst first."""
+        from qa_assets.datasets.label_audit import label_audit
+
+        return label_audit(dataset_snapshot, config.input)

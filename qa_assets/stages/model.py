@@ -1,0 +1,86 @@
+"""The network from its baselines to its evaluation on unseen samples."""
+
+from pathlib import Path
+
+from qa_assets.artifacts import Collector
+from qa_assets.config import Pipeline
+from qa_assets.core import progress
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits
+from qa_assets.core.records.evaluation import Evaluation, Predictions
+from qa_assets.core.records.probe import TrainingProbe
+from qa_assets.core.records.quality import LabelAudit
+from qa_assets.core.records.training import Baselines, TrainedWeights
+
+
+def trained(graph: Collector, pipeline: Pipeline) -> None:
+    """Baselines, a probe, the training, its answers on the test split and how good they are."""
+    config, spec = pipeline.config, pipeline.config.input
+    network_file = pipeline.beside(config.training.model)
+
+    @graph.asset("training", "preprocessing", kinds={"sklearn"}, settings=spec)
+    def baselines(dataset_snapshot: DatasetSnapshot, dataset_splits: DatasetSplits) -> Baselines:
+        """What guessing the largest class and a linear model reach on the same splits."""
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.baselines import baselines
+
+        train = load_split(dataset_snapshot, dataset_splits, "train", spec)
+        return baselines(train, load_split(dataset_snapshot, dataset_splits, "test", spec))
+
+    hyper = (config.training, spec, network_file.read_text(encoding="utf-8"))
+
+    @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
+    def training_probe(
+        dataset_snapshot: DatasetSnapshot, dataset_splits: DatasetSplits
+    ) -> TrainingProbe:
+        """Short runs of the parts of the training, whose outcome is known when they are sound."""
+        from qa_assets.preprocessing.samples import load_split, read_payloads
+        from qa_assets.training.probe import probe
+
+        train = load_split(dataset_snapshot, dataset_splits, "train", spec)
+        validation = load_split(dataset_snapshot, dataset_splits, "validation", spec)
+        few = dict(
+            read_payloads(dataset_snapshot, frozenset(train.ids[:: len(train.ids) // 64 + 1]))
+        )
+        return probe(train, validation, few, spec, config.training, network_file)
+
+    @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
+    def trained_weights(
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+        training_probe: TrainingProbe,
+        unfinished: Path,
+    ) -> TrainedWeights:
+        """Weights, the history of the run that made them, and its exact settings."""
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.fit import fit
+
+        train = load_split(dataset_snapshot, dataset_splits, "train", spec)
+        validation = load_split(dataset_snapshot, dataset_splits, "validation", spec)
+        return fit(
+            train, validation, spec, config.training, network_file,
+            report=progress.report, unfinished=unfinished,
+        )  # fmt: skip
+
+    @graph.asset("training", "evaluation", "preprocessing", kinds={"pytorch"}, settings=spec)
+    def predictions(
+        trained_weights: TrainedWeights,
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+    ) -> Predictions:
+        """The trained model's answer on every sample of the test split."""
+        from qa_assets.evaluation.predictions import predict
+        from qa_assets.preprocessing.samples import load_split
+        from qa_assets.training.network import restore
+
+        network = restore(trained_weights, spec, len(dataset_snapshot.classes))
+        test = load_split(dataset_snapshot, dataset_splits, "test", spec)
+        return predict(network, test, spec, trained_weights.weights_digest)
+
+    @graph.asset("evaluation", kinds={"pandas"})
+    def evaluation(
+        predictions: Predictions, baselines: Baselines, label_audit: LabelAudit
+    ) -> Evaluation:
+        """How good the answers are, each number with its confidence interval."""
+        from qa_assets.evaluation.metrics import evaluate
+
+        return evaluate(predictions, baselines, label_audit)
