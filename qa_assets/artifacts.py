@@ -28,7 +28,7 @@ PACKAGE = Path(__file__).parent
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "core": ("numpy", "pyarrow"),
     "preprocessing": ("numpy", "pillow"),
-    "datasets": ("numpy", "pandas", "pillow", "pyarrow", "scikit-learn"),
+    "datasets": ("cleanlab", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn"),
     "training": ("numpy", "torch", "scikit-learn"),
     "evaluation": ("numpy", "torch", "onnxruntime", "pillow", "scipy"),
     "export": ("numpy", "torch", "onnx", "onnxscript", "onnxruntime"),

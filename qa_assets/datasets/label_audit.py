@@ -11,6 +11,7 @@ from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
 from qa_assets.core.records.quality import SUSPECT_SHEET, SUSPECTS, LabelAudit, Suspect
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.contact_sheet import sheet_of
+from qa_assets.datasets.label_ranking import rank_labels
 from qa_assets.preprocessing import image
 from qa_assets.preprocessing.samples import read_payloads
 
@@ -43,13 +44,13 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
     features = _features(snapshot, spec, list(chosen["id"]))
     labels = np.array(pd.Categorical(chosen["label"], categories=snapshot.classes).codes)
     chances = out_of_fold(features, labels, len(snapshot.classes))
-    score, rather = margins(chances, labels)
-    order = np.argsort(score, kind="stable")
+    found = rank_labels(chances, labels)
+    order, score = found.order, found.score
     ranked = pd.DataFrame(
         {
             "id": chosen["id"].to_numpy()[order],
             "label": chosen["label"].to_numpy()[order],
-            "suggested": np.array(snapshot.classes)[rather[order]],
+            "suggested": np.array(snapshot.classes)[found.suggested[order]],
             "score": score[order],
         }
     )
@@ -90,20 +91,6 @@ def out_of_fold(
         grown = np.exp(raw - raw.max(axis=1, keepdims=True))
         chances[np.ix_(held_out, model.classes_)] = grown / grown.sum(axis=1, keepdims=True)
     return chances
-
-
-def margins(
-    chances: NDArray[np.float64], labels: NDArray[np.integer]
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Chance of the label minus that of the best other one, and which one that is.
-
-    Source: Northcutt, Jiang, Chuang (2021), Confident learning; the normalised margin.
-    """
-    rows = np.arange(len(labels))
-    own = chances[rows, labels]
-    others = chances.copy()
-    others[rows, labels] = -1
-    return own - others.max(axis=1), others.argmax(axis=1)
 
 
 def _features(snapshot: DatasetSnapshot, spec: InputSpec, ids: list[str]) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 from scipy import ndimage, stats
 
@@ -18,7 +17,7 @@ from qa_assets.checks.quality import (
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.quality import SampleQuality
 from qa_assets.core.tables import read_table
-from qa_assets.datasets.label_audit import label_audit, margins, out_of_fold
+from qa_assets.datasets.label_audit import label_audit
 from qa_assets.datasets.measures import measure
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import SplitSettings
@@ -125,28 +124,6 @@ def test_blank_samples_are_counted_and_never_called_alike(tmp_path: Path) -> Non
 def test_nothing_measured_is_no_judgement() -> None:
     nothing = SampleQuality(samples=0, means={})
     assert few_look_the_same(nothing).outcome == few_blank(nothing).outcome == "cannot tell"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_flipped_labels_are_all_among_the_worst_four_percent(seed: int) -> None:
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    random = np.random.default_rng(seed)
-    flipped = random.choice(len(labels), 36, replace=False)
-    wrong = labels.copy()
-    wrong[flipped] = (labels[flipped] + random.integers(1, 10, 36)) % 10
-    score, rather = margins(out_of_fold(pixels / 16, wrong, 10), wrong)
-    rank = np.argsort(np.argsort(score))
-    assert rank[flipped].max() < 0.04 * len(labels)
-    assert (rather[flipped] == labels[flipped]).mean() > 0.9
-
-
-def test_margins_in_closed_form() -> None:
-    score, rather = margins(np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), np.array([0, 1]))
-    np.testing.assert_allclose(score, [0.5, -0.3])
-    assert rather.tolist() == [1, 2]
 
 
 def test_clean_digits_have_few_suspicious_labels() -> None:
