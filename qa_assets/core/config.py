@@ -1,9 +1,12 @@
 """Bases of every settings model, and the settings that more than one room reads."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
 
 
 class Strict(BaseModel):
@@ -26,6 +29,24 @@ class BesideDefs:
     """Marks a threshold that names a file beside ``defs.yaml``; gates hand over its full path."""
 
 
+def _inside(name: str) -> str:
+    windows = PureWindowsPath(name)
+    if windows.drive or windows.root or ".." in windows.parts or "://" in name or "\0" in name:
+        raise PydanticCustomError("CONF_PATH", "must be a path below the project's folder")
+    return PurePosixPath(name).as_posix()
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = sorted({str(v) for v in values if values.count(v) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)}: named twice")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+"""Marks a list in which nothing may stand twice."""
+InProject = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+"""A folder or file below the project: no way out of it, no address, no drive."""
 SuiteFile = Annotated[Path, BesideDefs()]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]

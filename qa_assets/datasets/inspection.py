@@ -94,6 +94,7 @@ def inspect_dataset(path: Path, options: Options) -> Inspection:
     if no_tree or not path.exists():
         what = "is a file, a folder was expected." if no_tree else "does not exist."
         raise InputRefused.of("SET_MISSING", str(path), what)
+    path = path.absolute() if path.name != ".." else path.resolve()
     settings = DatasetSettings(path=path.name or ".", format=detect(path), limits=options.limits)
     with tempfile.TemporaryDirectory() as scratch:
         found = collect(settings, path.parent, Path(scratch))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qa_assets.core.config import Count, Frozen, Positive, Seed, Share
+from qa_assets.core.config import Count, Distinct, Frozen, InProject, Positive, Seed, Share
 
 
 def _one_group(pattern: str) -> str:
@@ -45,7 +45,7 @@ class SampleLimits(Frozen):
 class DatasetSettings(Frozen):
     """Where the samples are and how they are read."""
 
-    path: Annotated[str, Field(min_length=1)]
+    path: InProject
     """Folder or file of the samples, relative to the project."""
     format: str = "image_folder"
     """Name of the reader: a module of ``qa_assets.datasets.formats``."""
@@ -69,15 +69,20 @@ class SplitSettings(Frozen):
     """Share of the groups that training may look at; unused where they are named."""
     seed: Seed = 0
     """Another seed is another split."""
-    test_groups: tuple[Group, ...] = ()
+    test_groups: Annotated[tuple[Group, ...], Distinct] = ()
     """The test split is exactly these groups."""
-    validation_groups: tuple[Group, ...] = ()
+    validation_groups: Annotated[tuple[Group, ...], Distinct] = ()
     """The validation split is exactly these groups."""
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:
-        if self.hashed_test + self.hashed_validation >= 1:
-            raise ValueError("test + validation must stay below 1: nothing is left to train on")
+        held_out = self.hashed_test + self.hashed_validation
+        if held_out >= 1:
+            what = f"test + validation is {held_out:g}, it must stay below 1"
+            raise ValueError(f"{what}: nothing is left to train on")
+        for name, groups in (("test", self.test_groups), ("validation", self.validation_groups)):
+            if not groups and not getattr(self, name):
+                raise ValueError(f"{name} is 0 and no group is named: nothing would be measured")
         both = sorted(set(self.test_groups) & set(self.validation_groups))
         if both:
             raise ValueError(f"groups named for test and for validation: {', '.join(both)}")

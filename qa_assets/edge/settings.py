@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from qa_assets.core.config import Count, Frozen, Positive, Share
+from qa_assets.core.config import Count, Distinct, Frozen, Positive, Share
 
 VariantChoice = Literal["float", "static", "int8", "fp16"]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@:-]*$")]
@@ -50,8 +50,9 @@ class OperatorProfile(Frozen):
 class EdgeSettings(Frozen):
     """How each target is run and measured."""
 
-    targets: tuple[str, ...] = ("ort-cpu",)
-    """Names of the targets; each is a file in ``edge/targets/`` or comes with a plug-in."""
+    targets: Annotated[tuple[str, ...], Field(min_length=1), Distinct] = ("ort-cpu",)
+    """Names of the targets: each is a file in ``edge/targets/`` or comes with a plug-in. At least
+    one, or the gates on targets would judge nothing."""
     devices: Mapping[str, Device] = {}
     """Real devices by name."""
     profiles: Mapping[str, OperatorProfile] = {}

@@ -101,8 +101,8 @@ def test_a_held_out_group_must_exist() -> None:
 
 
 def test_no_split_is_empty() -> None:
-    assert codes(many(400), test=0.0) == {"test": "SPLIT_EMPTY"}
-    assert codes(many(400), validation=0.0) == {"validation": "SPLIT_EMPTY"}
+    assert codes(many(400), test=1e-9) == {"test": "SPLIT_EMPTY"}
+    assert codes(many(400), validation=1e-9) == {"validation": "SPLIT_EMPTY"}
 
 
 def test_every_class_is_trained_on() -> None:
@@ -116,6 +116,8 @@ def test_every_class_is_trained_on() -> None:
     [
         {"test": 0.6, "validation": 0.4},
         {"test": 1.0, "validation": 0.0},
+        {"test": 0.0},
+        {"validation": 0.0},
         {"test_groups": ("a",), "validation": 1.0},
         {"test_groups": ("a", "b"), "validation_groups": ("b",)},
         {"test_groups": ("",)},
