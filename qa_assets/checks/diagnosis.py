@@ -1,11 +1,15 @@
 """From the numbers of a probe to the part that is broken: a stable cause, and where it sits."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 from qa_assets.core.records.probe import TrainingProbe
+from qa_assets.core.verdict import Evidence, Verdict, none_of
 
 Finding = tuple[str, dict[str, str]]
-DECLARED = ("declared", "other")
+UNEXPLAINED = "other"
+"""What nothing known explains."""
+DECLARED = ("declared", UNEXPLAINED)
 """What can not be held against an input: it is as declared, or nothing known explains it."""
 FLOOR, PULL, DIFFERENCE, LEARNS = 0.4, 0.05, 1e-3, 0.1
 """Least loss of sure right answers, as a share of that of guessing, where a softmax lies between
@@ -119,3 +123,15 @@ def label_fault(probe: TrainingProbe) -> Finding:
     if fault := rate_fault(probe):
         return fault
     return "data.labels_shuffled", {"split": "train and validation do not agree"}
+
+
+def verdict_of(
+    what: str,
+    fault: Finding | None,
+    said: Sequence[str],
+    *,
+    evidence: Mapping[str, Evidence] | None = None,
+) -> Verdict:
+    """The verdict on what was found: nothing, or findings with the part that explains them."""
+    cause, where = fault or ("", {})
+    return none_of(said, what, cause=cause, where=where, evidence=evidence or {})

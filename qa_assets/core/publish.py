@@ -97,6 +97,26 @@ def verify(folder: Path) -> dict[str, str]:
     return manifest
 
 
+def read_verified(folder: Path, name: str) -> tuple[bytes, dict[str, str]]:
+    """One file of a published folder, whatever became of the others, and the manifest.
+
+    Raises:
+        InputRefused: ``ARTIFACT_MISSING`` without the folder, its manifest or that file,
+            ``ARTIFACT_TAMPERED`` where one of the two is damaged.
+    """
+    try:
+        manifest, body = _read_manifest(folder), (folder / name).read_bytes()
+    except OSError as error:
+        raise InputRefused.of(
+            "ARTIFACT_MISSING", folder.name, f"has no {name}.", "Run the pipeline again."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _tampered(folder, MANIFEST, "is not readable") from error
+    if digest_bytes(body) != manifest.get(name):
+        raise _tampered(folder, name, "has other bytes than were published")
+    return body, manifest
+
+
 def _read_manifest(folder: Path) -> dict[str, str]:
     manifest: object = json.loads((folder / MANIFEST).read_bytes())
     if not isinstance(manifest, dict):

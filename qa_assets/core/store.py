@@ -8,7 +8,14 @@ from typing import Protocol
 
 from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.publish import Content, manifest_of, publish, replace_file, verify
+from qa_assets.core.publish import (
+    Content,
+    manifest_of,
+    publish,
+    read_verified,
+    replace_file,
+    verify,
+)
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -61,14 +68,18 @@ class LocalStore:
             InputRefused: ``ARTIFACT_MISSING`` or ``ARTIFACT_TAMPERED``.
         """
         folder = self._object(digest)
-        if digest_json(verify(folder)) != digest:
-            raise InputRefused.of(
-                "ARTIFACT_TAMPERED",
-                folder.name,
-                "has a manifest that is not the published one.",
-                "Remove that folder from the store; the next run makes it again.",
-            )
+        _published(verify(folder), digest)
         return folder
+
+    def read(self, digest: str, name: str) -> bytes:
+        """One verified file of an artifact, even where its other files are damaged.
+
+        Raises:
+            InputRefused: ``ARTIFACT_MISSING`` or ``ARTIFACT_TAMPERED``: of that file.
+        """
+        body, manifest = read_verified(self._object(digest), name)
+        _published(manifest, digest)
+        return body
 
     def point(self, name: str, digest: str) -> None:
         """Swap the pointer file."""
@@ -111,6 +122,16 @@ class LocalStore:
         if any(part in ("", ".", "..") for part in parts):
             raise InputRefused.of("NAME_SPECIAL", name, "is no name for an artifact.")
         return self.root / "names" / Path(*parts)
+
+
+def _published(manifest: dict[str, str], digest: str) -> None:
+    if digest_json(manifest) != digest:
+        raise InputRefused.of(
+            "ARTIFACT_TAMPERED",
+            digest,
+            "has a manifest that is not the published one.",
+            "Remove that folder from the store; the next run makes it again.",
+        )
 
 
 def short(digest: str) -> str:

@@ -38,12 +38,14 @@ def earlier_release(store: LocalStore, pipeline: str, weights_digest: str) -> st
 
 
 def weights_of(store: LocalStore, release: str) -> str:
-    """Digest of the weights of a release; "" where it cannot be read."""
+    """Digest of the weights of a release; "" where it cannot be read.
+
+    One file says it: damage to the others does not make a stranger of the candidate's own release.
+    """
     try:
-        body = Release.load(store.get(release)).read(WEIGHTS)
-    except (InputRefused, KeyError):
+        return str(json.loads(store.read(release, WEIGHTS))["weights_digest"])
+    except InputRefused:
         return ""
-    return str(json.loads(body)["weights_digest"])
 
 
 def released_answers(

@@ -16,6 +16,11 @@ class Overlay(LocalStore):
         """The verified folder, its own first."""
         return super().get(digest) if self._object(digest).exists() else self.below.get(digest)
 
+    def read(self, digest: str, name: str) -> bytes:
+        """One verified file, its own first."""
+        own = self._object(digest).exists()
+        return super().read(digest, name) if own else self.below.read(digest, name)
+
     def resolve(self, name: str) -> str | None:
         """What a name stands for here, else below."""
         return super().resolve(name) or self.below.resolve(name)

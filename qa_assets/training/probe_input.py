@@ -117,6 +117,8 @@ def _decode(payload: bytes, spec: InputSpec) -> Pixels:
 
     with Image.open(io.BytesIO(payload)) as image:
         upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I;16"):  # the nearest of 256 steps; Pillow's own would clip
+            upright = Image.fromarray(np.rint(np.asarray(upright) / (65535 / 255)).astype(np.uint8))
         plain = upright.convert("RGB" if spec.channels > 1 else "L")
     if plain.height != spec.height or plain.width != spec.width:
         method = Image.Resampling[spec.interpolation.upper()]

@@ -63,6 +63,23 @@ def test_a_damaged_object_is_refused_then_replaced(tmp_path: Path) -> None:
     assert (store.get(digest) / "a").read_bytes() == b"alpha"
 
 
+def test_one_file_is_read_though_another_is_damaged(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    digest = store.put(FILES)
+    folder = store.get(digest)
+    (folder / "a").write_bytes(b"other")
+    assert store.read(digest, "b/c") == b"beta"
+    for name, right in (("a", "ARTIFACT_TAMPERED"), ("d", "ARTIFACT_MISSING")):
+        with pytest.raises(InputRefused) as refused:
+            store.read(digest, name)
+        assert code(refused) == right
+    shutil.rmtree(folder)
+    shutil.copytree(store.get(store.put({"b/c": b"forged"})), folder)
+    with pytest.raises(InputRefused) as refused:
+        store.read(digest, "b/c")
+    assert code(refused) == "ARTIFACT_TAMPERED"
+
+
 def test_another_artifact_in_its_place_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     first, second = store.put(FILES), store.put({"a": b"other"})

@@ -4,12 +4,14 @@ A fault sits in a ``model.py``, in settings or in data: never in a fixture that 
 """
 # ruff: noqa: E501 - a planted fault is one line of a user's file, and reads best as one
 
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from qa_assets.checks import probe as checks
 from qa_assets.core.check import CHECKS
@@ -17,15 +19,17 @@ from qa_assets.core.config import InputSpec
 from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.core.verdict import Verdict
 from qa_assets.datasets.embedded import grey_png
+from qa_assets.preprocessing import image
 from qa_assets.preprocessing.samples import LabelledSamples
 from qa_assets.training.probe import probe
+from qa_assets.training.probe_input import decoded_as
 from qa_assets.training.settings import TrainingSettings
 from qa_assets_tests.training.digits import SHIPPED, digits, written
 
 SPEC = InputSpec(height=8, width=8, channels=1, mean=(0.305,), std=(0.376,))
 TRAIN, HELD = digits(0, 1200), digits(1200, 1350)
 PAYLOADS = {i: grey_png(p[..., 0]) for i, p in list(zip(TRAIN.ids, TRAIN.pixels, strict=True))[:64]}
-OURS = [c for c in CHECKS.values() if c.module == checks.__name__]
+OURS = [c for c in CHECKS.values() if c.module.startswith(checks.__name__)]
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
 
 NET = (
@@ -301,6 +305,23 @@ def test_samples_that_are_decoded_wrongly_are_named(tmp_path: Path, turn, cause:
     pixels = np.ascontiguousarray(turn(TRAIN.pixels))
     found = failing(look(tmp_path, NET, train=replace(TRAIN, pixels=pixels)))
     assert found["input_as_declared"].cause == cause
+
+
+def test_an_input_that_nothing_explains_is_not_taken_for_the_declared_one(tmp_path: Path) -> None:
+    own = ("    def forward(self, x):\n", "    def forward(self, x):\n        x = x.sin() * 1.4\n")
+    found = look(tmp_path, changed(own, source=NET))
+    assert checks.input_as_declared(found).outcome == "cannot tell"
+    assert checks.input_as_declared(found, first_layer="own").passed
+    unread = replace(found, decoded_is="other")
+    assert checks.input_as_declared(unread, first_layer="own").outcome == "cannot tell"
+
+
+def test_sixteen_bits_are_decoded_alike() -> None:
+    deep = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    body = io.BytesIO()
+    Image.fromarray(deep).save(body, "PNG")
+    few = replace(TRAIN, ids=("a",), pixels=image.decode(body.getvalue(), SPEC)[None])
+    assert decoded_as(few, {"a": body.getvalue()}, SPEC) == "declared"
 
 
 METRIC_FAULTS = {
