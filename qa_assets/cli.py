@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qa_assets import data_commands, selftest_command
+from qa_assets import data_commands, rehearse_command, selftest_command
 from qa_assets.core.errors import Problem, QaError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(data, name="data")
 app.command()(data_commands.inspect)
 app.command("try")(data_commands.try_out)
 app.command()(selftest_command.selftest)
+app.command()(rehearse_command.rehearse)
 Name = Annotated[str, typer.Argument(help="Name of the pipeline: a folder under defs/.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 

@@ -15,6 +15,8 @@ from qa_assets.edge.settings import EdgeSettings, VariantChoice
 Option = str | int | float | bool | None
 Decoder = Callable[[bytes, dict[str, Any]], Any]
 Command = tuple[str, ...]
+LOCAL: Command = (sys.executable, "-I")
+"""This machine's Python, undisturbed by what its user has set."""
 
 
 class Session(Protocol):
@@ -52,11 +54,11 @@ class EdgeTarget:
         variant: Which of the exported files it takes.
         convert: What the target's own tools make of that file, here, before it is sent.
         emulated: Its answers count, its times mean nothing.
-        needs: Python packages that it takes besides the project's own.
+        needs: Python packages that it takes; by default onnxruntime alone.
     """
 
     open: Callable[[str, dict[str, Any]], Session] | None = None
-    interpreter: Command | Callable[[], Command] = (sys.executable, "-I")
+    interpreter: Command | Callable[[], Command] = LOCAL
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     decoder: Literal["pillow", "png"] | Decoder = "pillow"
     options: Mapping[str, Option] = field(default_factory=dict[str, Option])
@@ -65,6 +67,14 @@ class EdgeTarget:
     convert: Callable[[bytes], bytes] | None = None
     emulated: bool = False
     needs: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What decides its answers, where this machine's Python runs it; nothing elsewhere."""
+        if self.interpreter != LOCAL:
+            return ()
+        own = self.needs or (("onnxruntime",) if self.open is None else ())
+        return (*own, "numpy", "pillow") if own else ()
 
     @property
     def command(self) -> Command:

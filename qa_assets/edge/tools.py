@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from qa_assets.core.errors import EnvironmentFault
@@ -49,16 +49,35 @@ def python_with(package: str, version: str) -> tuple[str, ...]:
     Raises:
         EnvironmentFault: ``ENV_TOOL``: there is no such version for this Python, or no network.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._+-]+", version):
-        raise _fault(f"{package} {version}", "is no version")
-    wanted = [f"{package}=={version}", "pillow", _numpy_for(package, version)]
+    return python_of({package: version})
+
+
+def python_of(pins: Mapping[str, str]) -> tuple[str, ...]:
+    """A Python of its own with packages at given versions, NumPy and Pillow.
+
+    Args:
+        pins: Version by package.
+
+    Raises:
+        EnvironmentFault: ``ENV_TOOL``: there is no such version for this Python, they do not go
+            together, or there is no network.
+    """
+    for package, version in pins.items():
+        if not re.fullmatch(r"[A-Za-z0-9._+-]+", version):
+            raise _fault(f"{package} {version}", "is no version")
+    wanted = [f"{package}=={version}" for package, version in pins.items()]
+    if "numpy" not in pins:
+        wanted.append(_numpy_for(pins))
 
     def make(place: Path) -> None:
         _run([sys.executable, "-m", "venv", "--without-pip", str(place)])
         python = str(place / "bin" / "python")
-        _run([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *wanted])
+        pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+        wanted.extend(["pillow"] if "pillow" not in pins else [])
+        _run([*pip, *wanted], item=f"an environment with {' '.join(wanted)}")
 
-    place = _made(f"{package}-{version}-python{sys.version_info[0]}.{sys.version_info[1]}", make)
+    named = "-".join(f"{package}-{version}" for package, version in pins.items())
+    place = _made(f"{named}-python{sys.version_info[0]}.{sys.version_info[1]}", make)
     return (str(place / "bin" / "python"), "-I")
 
 
@@ -153,13 +172,14 @@ def _made(name: str, make: Callable[[Path], None]) -> Path:
     return place
 
 
-def _numpy_for(package: str, version: str) -> str:
+def _numpy_for(pins: Mapping[str, str]) -> str:
+    version = pins.get("onnxruntime", "")
     parts = tuple(int(p) for p in re.findall(r"\d+", version)[:2])
     before, pinned = _OLD_NUMPY
-    return pinned if package == "onnxruntime" and parts < before else "numpy"
+    return pinned if parts and parts < before else "numpy"
 
 
-def _run(command: Sequence[str], cwd: Path | None = None) -> None:
+def _run(command: Sequence[str], cwd: Path | None = None, item: str = "") -> None:
     try:
         subprocess.run(
             command, cwd=cwd, check=True, capture_output=True, text=True, timeout=_LIMIT_S
@@ -167,11 +187,13 @@ def _run(command: Sequence[str], cwd: Path | None = None) -> None:
     except FileNotFoundError as error:
         raise _fault(command[0], "is not on this machine") from error
     except subprocess.TimeoutExpired as error:
-        raise _fault(command[0], f"did not end within {_LIMIT_S} s") from error
+        raise _fault(item or command[0], f"was not there within {_LIMIT_S} s") from error
     except subprocess.CalledProcessError as error:
         said = str(error.stderr).strip().splitlines()
-        raise _fault(" ".join(command[:4]), f"failed: {said[-1] if said else ''}") from error
+        what = f"cannot be made: {said[-1] if said else 'nothing was said'}"
+        raise _fault(item or " ".join(command[:4]), what) from error
 
 
 def _fault(item: str, what: str) -> EnvironmentFault:
-    return EnvironmentFault.of("ENV_TOOL", item, f"{what}.", "Leave out the target that needs it.")
+    right = "Check the version and the network, or leave out the target that needs it."
+    return EnvironmentFault.of("ENV_TOOL", item, f"{what}.", right)

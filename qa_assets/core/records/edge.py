@@ -1,7 +1,6 @@
 """What devices are held against the reference: stage by stage, and release by release."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from qa_assets.core.record import Estimate, Metadata, Record, table
@@ -185,13 +184,14 @@ class LatencyDuel(Record):
         return {**Record.metadata(self), **known}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """One release on one target: whether it loads there, and answers as when it was released.
 
     Attributes:
         release: Its version.
         target: Where it was replayed.
+        runtime: Name and version of what answered; "" where nothing did.
         outcome: Whether the target answered.
         message: What it said when it failed.
         flips: Golden samples that get another class.
@@ -201,6 +201,7 @@ class Replay:
 
     release: str
     target: str
+    runtime: str = ""
     outcome: TargetOutcome
     message: str = ""
     flips: int = 0
@@ -210,13 +211,14 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal(Record):
-    """Every release on every target of a candidate environment.
+    """Every release on every target, in today's environment or in a candidate one.
 
     Attributes:
-        environment: What was asked for, such as ``onnxruntime==1.20.1``.
+        environment: What was asked for, such as ``onnxruntime==1.20.1``; "" for today's.
         replays: One entry a release and target, the oldest release first.
+        left_out: What could not be replayed because the release never had it, in words.
     """
 
     environment: str
-    replays: tuple[Replay, ...] = field(default=())
-    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    replays: tuple[Replay, ...] = ()
+    left_out: tuple[str, ...] = ()

@@ -29,6 +29,6 @@ class OpenCvDnn:
 TARGETS.add(
     "opencv-dnn",
     EdgeTarget(
-        open=OpenCvDnn, any_batch=False, variant="static", needs=("opencv-python-headless",)
+        open=OpenCvDnn, any_batch=False, variant="static", needs=("opencv-python-headless", "onnx")
     ),
 )

@@ -25,5 +25,5 @@ class Tract:
         return self._run.run([pixels])[self._place].to_numpy().copy()
 
 
-_NEEDS = ("tract",)
+_NEEDS = ("tract", "onnx")
 TARGETS.add("tract", EdgeTarget(open=Tract, any_batch=False, variant="static", needs=_NEEDS))
