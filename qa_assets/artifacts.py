@@ -28,7 +28,16 @@ PACKAGE = Path(__file__).parent
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "core": ("numpy", "pyarrow"),
     "preprocessing": ("numpy", "pillow"),
-    "datasets": ("cleanlab", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn"),
+    "datasets": (
+        "cleanlab",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "pandas",
+        "pillow",
+        "pyarrow",
+        "scikit-learn",
+    ),
     "training": ("numpy", "torch", "scikit-learn"),
     "evaluation": ("numpy", "torch", "onnxruntime", "pillow", "scipy"),
     "export": ("numpy", "torch", "onnx", "onnxscript", "onnxruntime"),

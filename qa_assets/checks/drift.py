@@ -1,6 +1,7 @@
 """Did the data move: against the version before, and is the test like the train."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from qa_assets.core.check import check
@@ -37,6 +38,38 @@ def versions_alike(
     if shifts is None:
         return cannot_tell("there is no version before this one to compare with")
     return _judge(shifts, max_shift, min_samples, "data.drifted")
+
+
+@check
+def data_like_released(
+    drift_report: DriftReport, *, max_shift: Share = 0.1, min_samples: Count = 100
+) -> Verdict:
+    """The data did not move much since those that the released model was made from.
+
+    Args:
+        drift_report: Shift of each column, and of the samples as the released model sees them.
+        max_shift: Largest shift that is surely reached: the lower end of its interval, in [0, 1].
+        min_samples: Below so many values in either set nothing can be said.
+
+    Returns:
+        Measured: the largest lower end. Evidence: every column. Where nothing but these data was
+        ever released, ``first_release`` decides.
+    """
+    shifts = drift_report.shifts.get("released")
+    if drift_report.unreadable:
+        said = "a monitor, instead of a gate, would let the next release be the new reference"
+        return cannot_tell(f"the reference is missing: {drift_report.unreadable}; {said}")
+    if shifts is not None:
+        found = _judge(shifts, max_shift, min_samples, "data.drifted_from_release")
+        reference = drift_report.references.get("released", "")
+        return replace(found, summary=f"against {reference}: {found.summary}")
+    if drift_report.first_release == "absolute":
+        said = "as declared, the other gates decide"
+        return Verdict(outcome="pass", summary=f"no release from other data; {said}")
+    return cannot_tell(
+        "there is no release from other data to compare with; 'first_release: absolute' in "
+        "defs.yaml would let the other gates decide the first one"
+    )
 
 
 @check

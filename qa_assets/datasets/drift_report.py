@@ -1,14 +1,21 @@
-"""The comparisons of a pipeline's data: with the version before, of its test with its train."""
+"""The comparisons of a pipeline's data: with the version before, with the release, test with train.
 
-import math
-from statistics import NormalDist
+What the samples look like is compared through the released model where there is one, for it is what
+has to cope with them; otherwise through their thumbnails.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.errors import InputRefused
+from qa_assets.core.records.comparison import FirstRelease
 from qa_assets.core.records.datasets import (
+    LOOKS,
     PREVIOUS,
+    PREVIOUS_LOOKS,
     SAMPLES,
     SKETCHES,
     DatasetSnapshot,
@@ -16,14 +23,20 @@ from qa_assets.core.records.datasets import (
     DatasetStatistics,
 )
 from qa_assets.core.records.quality import QUALITY, Between, DriftReport, SampleQuality, Shift
+from qa_assets.core.store import short
 from qa_assets.core.tables import read_table
 from qa_assets.datasets.drift import CONFIDENCE, drift
-from qa_assets.datasets.label_audit import FOLDS, MOST_SAMPLES, out_of_fold
 from qa_assets.datasets.quality import thumbnails
+from qa_assets.datasets.released import ReleasedData
+from qa_assets.datasets.sketches import Sketch
 from qa_assets.datasets.statistics import read_sketches, sketch
+from qa_assets.datasets.told_apart import MOST, told_apart
+from qa_assets.preprocessing.samples import read_payloads
 
 CONTENT = "look of the samples"
+SEEN = "samples as the released model sees them"
 _TOP = 255
+Shifts = tuple[Shift, ...]
 
 
 def drift_report(
@@ -31,52 +44,92 @@ def drift_report(
     statistics: DatasetStatistics,
     quality: SampleQuality,
     splits: DatasetSplits,
+    *,
+    released: ReleasedData | None = None,
+    first_release: FirstRelease = "undecided",
 ) -> DriftReport:
-    """Every column of both comparisons; the one with the version before where there is one."""
-    shifts: dict[Between, tuple[Shift, ...]] = {}
+    """Every comparison that can be made; what there is nothing to compare with is left out.
+
+    Args:
+        snapshot: The samples now.
+        statistics: Their sketches, and those of the version before.
+        quality: Their measures.
+        splits: Their sides.
+        released: What the released model was made from.
+        first_release: What the pipeline declares for the time before any release.
+    """
+    released = released or ReleasedData()
+    shifts: dict[Between, Shifts] = {"splits": _splits(snapshot, quality, splits)}
+    references: dict[Between, str] = {"splits": "the train split"}
+    now = read_sketches(statistics, SKETCHES)
     before = read_sketches(statistics, PREVIOUS)
     if before:
-        shifts["versions"] = drift(before, read_sketches(statistics, SKETCHES))
+        shifts["versions"] = _ordered(drift(before, now), _looks(statistics))
+        references["versions"] = f"version {_version_before(statistics)}"
+    unreadable = released.unreadable
+    if released.statistics and released.snapshot:
+        try:
+            shifts["released"] = _since_release(released, snapshot, now)
+            references["released"] = released.name
+        except InputRefused as error:
+            unreadable = str(error)
+    return DriftReport(
+        confidence=CONFIDENCE,
+        shifts=shifts,
+        references=references,
+        unreadable=f"{released.name}: {unreadable}" if unreadable else "",
+        first_release=first_release,
+    )
+
+
+def _splits(snapshot: DatasetSnapshot, quality: SampleQuality, splits: DatasetSplits) -> Shifts:
     measured: Any = read_table(quality, QUALITY).set_index("id")
     sides = read_table(splits, SAMPLES).set_index("id")["split"]
     side = sides.reindex(measured.index).to_numpy()
     train, test = (sketch(measured[side == name]) for name in ("train", "test"))
     looks = thumbnails(snapshot) / np.float32(_TOP)
-    content = told_apart(looks[side == "train"], looks[side == "test"])
-    shifts["splits"] = (*([content] if content else ()), *drift(train, test))
-    return DriftReport(confidence=CONFIDENCE, shifts=shifts)
+    content = told_apart(looks[side == "train"], looks[side == "test"], column=CONTENT)
+    return _ordered(drift(train, test), content)
 
 
-def told_apart(
-    reference: NDArray[np.floating], current: NDArray[np.floating], confidence: float = CONFIDENCE
-) -> Shift | None:
-    """How well a model tells two sets of pictures apart, on pictures it has not seen.
+def _since_release(
+    released: ReleasedData, snapshot: DatasetSnapshot, now: Mapping[str, Sketch]
+) -> Shifts:
+    from qa_assets.datasets.embedding import embedding
 
-    The effect is 2 AUC - 1: 0 where they cannot be told apart, 1 where they always can. None where
-    a set has too few pictures for the folds.
+    assert released.statistics
+    assert released.snapshot
+    cut = embedding(released.model)
+    sets = [_some(released.snapshot), _some(snapshot)]
+    known: dict[str, NDArray[np.float32]] = {}
+    for bodies in sets:
+        new = {i: body for i, body in bodies.items() if i not in known}
+        known |= dict(zip(new, cut.of(new.values()), strict=True)) if new else {}
+    ids = ([*sets[0]], [*sets[1]])
+    then, today = (np.stack([known[i] for i in some]) for some in ids)
+    content = told_apart(then, today, column=SEEN, ids=ids)
+    return _ordered(drift(read_sketches(released.statistics, SKETCHES), now), content)
 
-    Source: Lopez-Paz, Oquab (2017), Revisiting classifier two-sample tests; interval: Hanley,
-    McNeil (1982).
-    """
-    first, second = (s[: MOST_SAMPLES // 2] for s in (reference, current))
-    if min(len(first), len(second)) < FOLDS:
+
+def _some(snapshot: DatasetSnapshot) -> dict[str, bytes]:
+    """Payloads of the samples with the smallest digests, so any, by id."""
+    ids = sorted(read_table(snapshot, SAMPLES)["id"])[:MOST]
+    return dict(sorted(read_payloads(snapshot, frozenset(ids))))
+
+
+def _looks(statistics: DatasetStatistics) -> Shift | None:
+    """The thumbnails of the version before beside those of this one."""
+    if not {LOOKS, PREVIOUS_LOOKS} <= statistics.files.keys():
         return None
-    labels = np.repeat([0, 1], [len(first), len(second)])
-    chances = out_of_fold(np.concatenate([first, second]), labels, 2)[:, 1]
-    n, m = len(first), len(second)
-    auc = area(chances[labels == 0], chances[labels == 1])
-    one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (m - 1) * (one - auc**2) + (n - 1) * (two - auc**2)
-    error = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(max(variance, 0.0) / (n * m))
-    effect, low, high = (2 * v - 1 for v in (auc, auc - error, auc + error))
-    bounds = max(0.0, low), min(1.0, max(0.0, high))
-    text = "told apart by a model" if low > 0 else "cannot be told apart"
-    return Shift(CONTENT, "content", max(0.0, effect), *bounds, n, m, "", f"{text} (AUC {auc:.3f})")
+    tables = [read_table(statistics, name) for name in (PREVIOUS_LOOKS, LOOKS)]
+    then, today = (np.stack([np.frombuffer(b, np.uint8) for b in t["thumb"]]) for t in tables)
+    ids = (list(tables[0]["id"]), list(tables[1]["id"]))
+    return told_apart(then / _TOP, today / _TOP, column=CONTENT, ids=ids)
 
 
-def area(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
-    """Area under the ROC curve: how often a value of the second set is the larger; ties half."""
-    ordered = np.sort(low)
-    below = np.searchsorted(ordered, high, side="left")
-    at_most = np.searchsorted(ordered, high, side="right")
-    return float((below + at_most).sum() / 2 / (len(low) * len(high)))
+def _ordered(columns: Shifts, content: Shift | None) -> Shifts:
+    return (content, *columns) if content else columns
+
+
+def _version_before(statistics: DatasetStatistics) -> str:
+    return short(statistics.history[-1].version) if statistics.history else "before"

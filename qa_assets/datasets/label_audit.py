@@ -70,19 +70,26 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
 
 
 def out_of_fold(
-    features: NDArray[np.floating], labels: NDArray[np.integer], classes: int
+    features: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    classes: int,
+    together: NDArray[np.integer] | None = None,
 ) -> NDArray[np.float64]:
     """Chance of each class for each sample, by models that did not see it; shape (sample, class).
 
     The model is a support vector machine with a radial kernel: its distances from the borders,
     through a softmax, order well and take a fraction of a second.
+
+    Args:
+        features: Shape (sample, feature).
+        labels: Class of each sample.
+        classes: How many classes there are.
+        together: Samples with the same number are held out together; each for itself by default.
     """
-    from sklearn.model_selection import StratifiedKFold
     from sklearn.svm import SVC
 
     chances = np.zeros((len(labels), classes))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=_SEED)
-    for seen, held_out in folds.split(features, labels):
+    for seen, held_out in _folds(features, labels, together):
         model = SVC(C=_SOFTNESS, random_state=_SEED, decision_function_shape="ovr")
         model.fit(features[seen], labels[seen])
         raw: Any = model.decision_function(features[held_out])
@@ -91,6 +98,20 @@ def out_of_fold(
         grown = np.exp(raw - raw.max(axis=1, keepdims=True))
         chances[np.ix_(held_out, model.classes_)] = grown / grown.sum(axis=1, keepdims=True)
     return chances
+
+
+def _folds(
+    features: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    together: NDArray[np.integer] | None,
+) -> Any:
+    from sklearn.model_selection import PredefinedSplit, StratifiedKFold
+
+    if together is None:
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=_SEED)
+        return folds.split(features, labels)
+    order = np.random.default_rng(_SEED).permutation(int(together.max(initial=0)) + 1)
+    return PredefinedSplit(order[together] % FOLDS).split()
 
 
 def _features(snapshot: DatasetSnapshot, spec: InputSpec, ids: list[str]) -> NDArray[np.float32]:

@@ -11,7 +11,9 @@ from qa_assets.core.pictures import bars
 from qa_assets.core.record import Earlier
 from qa_assets.core.records.datasets import (
     CLASS_BARS,
+    LOOKS,
     PREVIOUS,
+    PREVIOUS_LOOKS,
     SAMPLES,
     SKETCHES,
     STATISTICS,
@@ -22,6 +24,7 @@ from qa_assets.core.records.datasets import (
 from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.measures import MEASURES
+from qa_assets.datasets.quality import thumbnails
 from qa_assets.datasets.sketches import Sketch, as_json, from_json, of_numbers, of_words
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 LABEL = "label"
 COLUMNS = (*MEASURES, "width", "height", "bytes")
+MOST_LOOKS = 3000
+"""Thumbnails that are kept for a comparison with the next version."""
 REMEMBERED = 50
 """Versions that the history holds."""
 Sketches = Mapping[str, Sketch]
@@ -56,12 +61,10 @@ def statistics(
         STATISTICS: table_bytes(by_class),
         CLASS_BARS: bars(list(counts), list(counts.values())),
         SKETCHES: _written(sketch(samples)),
+        LOOKS: table_bytes(_looks(snapshot, samples)),
     }
-    if before is not None and SKETCHES in before.files:
-        same = before.version == snapshot.version
-        past = PREVIOUS if same else SKETCHES
-        if past in before.files:
-            files[PREVIOUS] = before.read(past)
+    if before is not None:
+        files |= _kept(before, same=before.version == snapshot.version)
     return DatasetStatistics(
         samples=len(samples),
         class_counts=counts,
@@ -72,6 +75,22 @@ def statistics(
         history=_history(snapshot.version, before),
         files=files,
     )
+
+
+def _looks(snapshot: DatasetSnapshot, samples: "pd.DataFrame") -> "pd.DataFrame":
+    """Thumbnails of the samples with the smallest digests, so any."""
+    import pandas as pd
+
+    thumbs = thumbnails(snapshot)[:MOST_LOOKS]
+    ids = list(samples["id"])[:MOST_LOOKS]
+    return pd.DataFrame({"id": ids, "thumb": [row.tobytes() for row in thumbs]})
+
+
+def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:
+    """What the statistics before say of the version before this one."""
+    pairs = ((PREVIOUS, SKETCHES), (PREVIOUS_LOOKS, LOOKS))
+    past = {name: name if same else file for name, file in pairs}
+    return {name: before.read(file) for name, file in past.items() if file in before.files}
 
 
 def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:

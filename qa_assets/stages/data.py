@@ -1,5 +1,6 @@
 """The data before any training: versions, splits, quality, statistics, drift, labels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from qa_assets.artifacts import Collector
@@ -7,6 +8,7 @@ from qa_assets.config import Pipeline
 from qa_assets.core.record import Earlier
 from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
 from qa_assets.core.records.quality import DriftReport, LabelAudit, SampleQuality
+from qa_assets.resources import local_store
 
 
 def versions(graph: Collector, pipeline: Pipeline) -> None:
@@ -59,20 +61,33 @@ def versions(graph: Collector, pipeline: Pipeline) -> None:
 
 def examined(graph: Collector, pipeline: Pipeline) -> None:
     """How far the data moved, and which labels look wrong."""
-    config = pipeline.config
+    config, store = pipeline.config, local_store(pipeline.root)
 
-    @graph.asset("datasets", kinds={"pandas", "sklearn"})
+    def reference(inputs: Mapping[str, str]) -> str:
+        from qa_assets.datasets.released import other_release
+
+        now = DatasetStatistics.load(store.get(inputs["dataset_statistics"]))
+        return other_release(store, pipeline.name, now.version)
+
+    first = config.first_release
+
+    @graph.asset(
+        "datasets", "preprocessing", kinds={"pandas", "sklearn", "onnx"},
+        settings=(pipeline.name, first), outside=reference,
+    )  # fmt: skip
     def drift_report(
         dataset_snapshot: DatasetSnapshot,
         dataset_statistics: DatasetStatistics,
         sample_quality: SampleQuality,
         dataset_splits: DatasetSplits,
     ) -> DriftReport:
-        """How far each column moved since the version before, and between train and test."""
+        """How far the data moved since the version before and the release, from train to test."""
         from qa_assets.datasets.drift_report import drift_report
+        from qa_assets.datasets.released import other_release, released_data
 
-        measured = (dataset_snapshot, dataset_statistics, sample_quality)
-        return drift_report(*measured, dataset_splits)
+        release = other_release(store, pipeline.name, dataset_statistics.version)
+        measured = (dataset_snapshot, dataset_statistics, sample_quality, dataset_splits)
+        return drift_report(*measured, released=released_data(store, release), first_release=first)
 
     @graph.asset("datasets", "preprocessing", kinds={"sklearn"}, settings=config.input)
     def label_audit(dataset_snapshot: DatasetSnapshot) -> LabelAudit:

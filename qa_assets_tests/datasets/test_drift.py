@@ -14,10 +14,11 @@ from sklearn.metrics import roc_auc_score
 from qa_assets.checks.drift import splits_alike, versions_alike
 from qa_assets.core.records.quality import DriftReport
 from qa_assets.datasets.drift import drift
-from qa_assets.datasets.drift_report import area, drift_report, told_apart
+from qa_assets.datasets.drift_report import CONTENT, drift_report
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.sketches import of_numbers, of_words
 from qa_assets.datasets.tables import sketch_batch, sketch_file
+from qa_assets.datasets.told_apart import area, told_apart
 from qa_assets_tests.datasets.samples import digits
 
 
@@ -90,7 +91,7 @@ def test_the_writers_of_the_digits_are_told_apart_and_random_halves_are_not() ->
     assert (found.outcome, found.cause) == ("fail", "data.splits_differ")
     assert "look of the samples" in found.where["columns"]
     looks = np.random.default_rng(4).random((600, 16))
-    same = told_apart(looks[:300], looks[300:])
+    same = told_apart(looks[:300], looks[300:], column=CONTENT)
     assert same is not None
     assert same.low == 0.0
 

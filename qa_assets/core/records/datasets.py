@@ -13,6 +13,7 @@ CONTACT_SHEET = "contact_sheet.png"
 STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
 SKETCHES, PREVIOUS = "sketches.json", "previous.json"
+LOOKS, PREVIOUS_LOOKS = "looks.parquet", "previous_looks.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ class DatasetStatistics(Record):
     Files: ``statistics.parquet``: one row a class: label, samples, share, and of the pixels in
     [0, 1] brightness_mean, brightness_std, contrast_mean, width_min, width_max, height_min,
     height_max, bytes_mean. ``classes.svg``: bars of the class counts. ``sketches.json``: one
-    mergeable sketch a column, by class. ``previous.json``: those of the version before, if any.
+    mergeable sketch a column, by class. ``looks.parquet``: id and thumbnail of some samples.
+    ``previous.json``, ``previous_looks.parquet``: those of the version before, if any.
 
     Attributes:
         version: Of the dataset.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from qa_assets.core.record import Markdown, Metadata, Record, table
+from qa_assets.core.records.comparison import FirstRelease
 
 QUALITY = "quality.parquet"
 SUSPECTS = "suspects.parquet"
@@ -81,7 +82,7 @@ class SampleQuality(Record):
         return shown
 
 
-Between = Literal["versions", "splits", "tables"]
+Between = Literal["versions", "released", "splits", "tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +116,23 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport(Record):
-    """How far the data moved: against the earlier version, and between train and test.
+    """How far the data moved: since the version before, since the release, from train to test.
 
     Attributes:
         confidence: Coverage of all intervals of a comparison together.
         shifts: One entry a column, the largest first, by what was compared.
+        references: What the current data were compared with, by comparison.
+        unreadable: Why a release that exists could not be compared with; "" where it could.
+        first_release: What the pipeline declares for the time before any release.
     """
 
     confidence: float
     shifts: Mapping[Between, tuple[Shift, ...]] = field(
         default_factory=dict[Between, tuple[Shift, ...]]
     )
+    references: Mapping[Between, str] = field(default_factory=dict[Between, str])
+    unreadable: str = ""
+    first_release: FirstRelease = "undecided"
 
     def metadata(self) -> Metadata:
         """The largest shift of each comparison, and all of them."""
@@ -135,6 +142,8 @@ class DriftReport(Record):
             rows: list[tuple[object, ...]] = [
                 (s.column, s.effect, s.low, s.high, s.before, s.after) for s in shifts
             ]
+            if between in self.references:
+                shown[f"{between}: compared with"] = self.references[between]
             shown[f"largest between {between}"] = max((s.effect for s in shifts), default=0.0)
             shown[f"between {between}"] = table(columns, rows)
         return shown
