@@ -47,8 +47,7 @@ def run(
     folder = write_outputs(state, [until] if until else None)
     voice.verdicts([j for j in state.judged if j.verdict] if until else state.judged)
     problems = [*state.problems, *(gate_problems(state) if json else [])]
-    for problem in problems:
-        voice.problem(problem)
+    voice.problems(problems)
     closing(voice, state, None if until else folder / "report.html")
     raise typer.Exit(_exit_code(state.problems, blocked=bool(state.blocked), bug=state.bug))
 
@@ -64,8 +63,7 @@ def check(pipeline: Name, json: Json = False) -> None:
     if not state.digests:
         raise _nothing_yet(pipeline)
     voice.verdicts(state.judged)
-    for problem in [*state.problems, *(gate_problems(state) if json else [])]:
-        voice.problem(problem)
+    voice.problems([*state.problems, *(gate_problems(state) if json else [])])
     raise typer.Exit(_exit_code(state.problems, blocked=bool(state.blocked), bug=state.bug))
 
 
@@ -200,8 +198,7 @@ def _report(problems: Sequence[Problem], code: int) -> int:
     from qa_assets.console import Voice
 
     voice = Voice(as_json="--json" in sys.argv)
-    for problem in problems:
-        voice.problem(problem)
+    voice.problems(problems)
     return code
 
 

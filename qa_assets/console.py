@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 120
 """Columns of what is written to a file or a pipe."""
+SHOWN_OF_A_KIND = 10
+"""Problems of one code that a person is shown."""
 COLOURS = {"pass": "green", "fail": "bold red", "cannot tell": "yellow", "not reached": "dim"}
 
 
@@ -49,6 +52,17 @@ class Voice:
         if not self.as_json:
             mark = "warning" if problem.severity == "warning" else "error"
             self.err.print(f"[bold red]{mark}[/] {escape(_harmless(str(problem)))}", soft_wrap=True)
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """All of them for a program; for a person the first of each kind, and how many more."""
+        told: Counter[str] = Counter()
+        for problem in problems:
+            told[problem.code] += 1
+            if self.as_json or told[problem.code] <= SHOWN_OF_A_KIND:
+                self.problem(problem)
+        for code, times in told.items():
+            if times > SHOWN_OF_A_KIND and not self.as_json:
+                self.err.print(f"and {times - SHOWN_OF_A_KIND} more {code}: --json gives them all")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table for a person; an object a row for a program."""

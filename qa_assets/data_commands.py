@@ -39,8 +39,7 @@ def inspect(
         replace_file(out / "problems.jsonl", "".join(lines).encode())
         summary = {"kind": kind, "kept": found.kept, "bad": found.bad, "passed": found.passed}
         replace_file(out / "summary.json", json_text.dumps(summary).encode() + b"\n")
-    for problem in found.problems:
-        voice.problem(problem)
+    voice.problems(found.problems)
     voice.say(f"{found.kept} usable, {found.bad} set aside")
     raise typer.Exit(0 if found.passed else 1)
 

@@ -59,10 +59,14 @@ def try_table(path: Path, against: Path | None) -> Iterator[Section]:
     Raises:
         InputRefused: It cannot be read.
     """
+    from qa_assets.datasets.arrays import NPY_MAGIC
     from qa_assets.datasets.drift import drift
     from qa_assets.datasets.sketches import Numbers
     from qa_assets.datasets.tables import sketch_file
 
+    if path.read_bytes()[: len(NPY_MAGIC)] == NPY_MAGIC:
+        remedy = "Save pictures and labels together: numpy.savez(file, x=pictures, y=labels)."
+        raise InputRefused.of("NPZ_KEYS", path.name, "is one array without labels.", remedy)
     found = sketch_file(path)
     rows = [
         (name, s.count, s.missing, s.mean, s.std, s.low, s.quantile(0.5), s.high)

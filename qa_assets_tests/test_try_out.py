@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from qa_assets_tests.datasets.samples import pets, picture, write
 
 
@@ -46,3 +48,11 @@ def test_an_inspection_writes_what_it_found_and_nothing_for_what_is_refused(tmp_
     assert "IMG_NOT_IMAGE" in (tmp_path / "out/problems.jsonl").read_text()
     assert qa("inspect", "archive", str(folder), "--out", str(tmp_path / "no")).returncode == 2
     assert not (tmp_path / "no").exists()
+
+
+def test_an_array_without_labels_is_no_table(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8), np.uint8))
+    done = qa("try", str(tmp_path / "x.npy"))
+    assert done.returncode == 2
+    assert "NPZ_KEYS x.npy" in done.stderr
+    assert "numpy.savez" in done.stderr

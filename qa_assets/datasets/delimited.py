@@ -1,4 +1,4 @@
-"""Tables as people send them (CSV, JSON, Parquet): every cell stays text, every fault has its row.
+"""Tables as people send them (CSV, Parquet): every cell stays text, every fault has its row.
 
 Rows are counted as people see them in an editor: the header is row 1.
 """
@@ -6,19 +6,15 @@ Rows are counted as people see them in an editor: the header is row 1.
 import csv
 import difflib
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.source import visible
 
-DEEPEST = 20
-"""Levels of a JSON file."""
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _SEPARATORS = ";\t|"
 
@@ -64,15 +60,42 @@ def read_table_file(source: Path, needed: Sequence[str]) -> Delimited:
         InputRefused: ``CSV_MISSING``, ``CSV_EMPTY``, ``CSV_ENCODING``, ``CSV_QUOTE``,
             ``CSV_COLUMNS`` or ``LABEL_NUL``.
     """
-    try:
-        body = source.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise _refused("CSV_MISSING", source, "does not exist, or is a folder.") from error
-    table = _read_parquet(body, source) if body.startswith(b"PAR1") else _read_csv(body, source)
+    table = parse_table(bytes_of(source), source)
+    require(table, needed, source)
+    return table
+
+
+def parse_table(body: bytes, source: Path) -> Delimited:
+    """The bytes of a CSV or Parquet file; ``source`` is what messages call it.
+
+    Raises:
+        InputRefused: ``CSV_EMPTY``, ``CSV_ENCODING``, ``CSV_QUOTE``, ``CSV_COLUMNS`` or
+            ``LABEL_NUL``.
+    """
+    return _read_parquet(body, source) if body.startswith(b"PAR1") else _read_csv(body, source)
+
+
+def require(table: Delimited, needed: Sequence[str], source: Path) -> None:
+    """Refuse a table without one of these columns, or without any row.
+
+    Raises:
+        InputRefused: ``CSV_COLUMNS`` or ``CSV_EMPTY``.
+    """
     _refuse_columns(table.columns, needed, source)
     if not table.rows and not table.findings:
         raise _refused("CSV_EMPTY", source, "has a header and no rows.")
-    return table
+
+
+def bytes_of(source: Path) -> bytes:
+    """The whole file.
+
+    Raises:
+        InputRefused: ``CSV_MISSING``.
+    """
+    try:
+        return source.read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise _refused("CSV_MISSING", source, "does not exist, or is a folder.") from error
 
 
 def _read_csv(body: bytes, source: Path) -> Delimited:
@@ -116,7 +139,8 @@ def _decoded(body: bytes, source: Path) -> str:
 
 def _records(text: str, source: Path) -> Iterator[tuple[int, list[str]] | Quarantined]:
     """Number and fields of each record; blank lines are counted and left out."""
-    reader = csv.reader(io.StringIO(text, newline=None), strict=True)
+    between = "\t" if source.suffix.lower() == ".tsv" else ","
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=between, strict=True)
     number = 0
     while True:
         number += 1
@@ -161,67 +185,12 @@ def _refuse_columns(columns: tuple[str, ...], needed: Sequence[str], source: Pat
         return
     found = ", ".join(visible(c)[:40] for c in columns[:20])
     if len(columns) == 1 and (mark := next((s for s in _SEPARATORS if s in columns[0]), "")):
-        hint = f"is the separator {mark!r}?"
+        hint = f"; is the separator {mark!r}?"
     else:
         near = difflib.get_close_matches(missing[0], [c.strip() for c in columns], n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]!r}?" if near else ""
-    what = f"has no column {' and no '.join(map(repr, missing))}; it has: {found} {hint}".rstrip()
-    raise _refused("CSV_COLUMNS", source, f"{what}.", f"Name the columns {','.join(needed)}.")
-
-
-def read_label_json(source: Path) -> Delimited:
-    """A JSON object of label by file name, as rows with ``filename`` and ``label``.
-
-    Raises:
-        InputRefused: ``JSON_SYNTAX``, ``JSON_DEPTH``, ``JSON_DUPLICATE``, ``JSON_TYPE``.
-    """
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise _refused("CSV_MISSING", source, "does not exist, or is a folder.") from error
-    except UnicodeDecodeError as error:
-        raise _refused("CSV_ENCODING", source, "is not UTF-8.") from error
-    pairs = _json_pairs(text, source)
-    rows: list[Row] = []
-    for number, (name, label) in enumerate(pairs, start=1):
-        if not isinstance(label, str):
-            what = f"has a {type(label).__name__} as the label of {visible(name)!r}, text is right."
-            raise _refused("JSON_TYPE", source, what)
-        rows.append(Row(number, {"filename": name, "label": label}))
-    return Delimited(("filename", "label"), rows, ())
-
-
-def _json_pairs(text: str, source: Path) -> list[tuple[str, Any]]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice = [k for k, n in Counter(k for k, _ in pairs).items() if n > 1]
-        if twice:
-            raise _refused("JSON_DUPLICATE", source, f"has the key {visible(twice[0])!r} twice.")
-        return dict(pairs)
-
-    def constant(word: str) -> Any:
-        raise _refused("JSON_SYNTAX", source, f"has {word}, which is not JSON.")
-
-    if _depth(text) > DEEPEST:
-        raise _refused("JSON_DEPTH", source, f"is nested deeper than {DEEPEST} levels.")
-    try:
-        found = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
-    except RecursionError as error:
-        raise _refused("JSON_DEPTH", source, "is nested too deep.") from error
-    except ValueError as error:  # among them an integer of too many digits
-        raise _refused("JSON_SYNTAX", source, f"is no JSON: {str(error)[:200]}.") from error
-    if not isinstance(found, dict):
-        what = f"holds a {type(found).__name__}, an object of label by file name is right."
-        raise _refused("JSON_TYPE", source, what)
-    return list(found.items())
-
-
-def _depth(text: str) -> int:
-    """Deepest nesting, as far as brackets tell; those inside strings count too."""
-    deepest = level = 0
-    for c in text:
-        level += (c in "[{") - (c in "]}")
-        deepest = max(deepest, level)
-    return deepest
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+    what = f"has no column {' and no '.join(map(repr, missing))}; it has: {found}{hint or '.'}"
+    raise _refused("CSV_COLUMNS", source, what, f"Name the columns {','.join(needed)}.")
 
 
 def _refused(code: str, source: Path, what: str, remedy: str = "") -> InputRefused:

@@ -142,8 +142,10 @@ def inspect_arrays(path: Path, options: Options) -> Inspection:
         raise InputRefused.of("SET_MISSING", str(path), "does not exist or is a folder.")
     name = path.name.removesuffix(".gz")
     if name.endswith(".npz"):
-        pixels, _ = paired(arrays.read_npz(path, options.limits), path)
-        return _finite(pixels)
+        found = paired(arrays.read_npz(path, options.limits), path)
+        looks = [_finite(p.pixels, p.part) for p in found]
+        problems = [problem for look in looks for problem in look.problems]
+        return Inspection(sum(x.kept for x in looks), sum(x.bad for x in looks), problems)
     if name.endswith(".npy"):
         pixels = arrays.read_npy(path.read_bytes(), path.name)
         if not pixels.ndim or not len(pixels):
@@ -155,11 +157,11 @@ def inspect_arrays(path: Path, options: Options) -> Inspection:
     return Inspection(len(read) - len(aside), len(aside), [_problem(f) for f in aside])
 
 
-def _finite(values: "NDArray[Any]") -> Inspection:
+def _finite(values: "NDArray[Any]", part: str = "") -> Inspection:
     flat = values.reshape(len(values), -1)
     good = np.isfinite(flat).all(axis=1) if values.dtype.kind == "f" else np.ones(len(flat), bool)
     problems = [
-        Problem("FEAT_NONFINITE", f"sample {i}", "has values that are not finite.")
+        Problem("FEAT_NONFINITE", f"{part} sample {i}".lstrip(), "has values that are not finite.")
         for i in np.flatnonzero(~good)
     ]
     return Inspection(int(good.sum()), int((~good).sum()), problems)

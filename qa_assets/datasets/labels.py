@@ -3,7 +3,7 @@
 import difflib
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,19 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A picture that exactly one label stands for."""
+    """A picture that exactly one label stands for.
+
+    Attributes:
+        entry: The picture, unopened.
+        label: Its class.
+        group: What it must not be separated from, or "".
+        attributes: Every other column of its row.
+    """
 
     entry: Entry
     label: str
     group: str
+    attributes: Mapping[str, str]
 
 
 def join(
@@ -66,13 +74,29 @@ def join(
         yield Quarantined("LABEL_MISSING", visible(name), f"has no row in {file.name}.", "Add one.")
 
 
+def renamed(table: Delimited, names: Mapping[str, str]) -> Delimited:
+    """The same table with other names for some columns."""
+    if not names:
+        return table
+    columns = tuple(names.get(c, c) for c in table.columns)
+    rows = [Row(r.number, {names.get(c, c): v for c, v in r.cells.items()}) for r in table.rows]
+    return Delimited(columns, rows, table.findings, table.spoilt)
+
+
+def with_cells(table: Delimited, column: str, change: Callable[[str], str]) -> Delimited:
+    """The same table with every cell of one column changed."""
+    rows = [Row(r.number, {**r.cells, column: change(r.cells[column])}) for r in table.rows]
+    return Delimited(table.columns, rows, table.findings, table.spoilt)
+
+
 def _use(row: Row, entry: Entry, file: Path, labels: set[str]) -> Labelled | Quarantined:
     label = row.cells[LABEL].strip()
     folder = row.cells[FILE].split("/")[0] if "/" in row.cells[FILE] else label
     if folder != label and folder in labels:
         what = f"lies in the folder {folder!r}, {_where(file, row)} says {label!r}."
         return Quarantined("LABEL_FOLDER", visible(row.cells[FILE]), what, "Correct one of them.")
-    return Labelled(entry, label, row.cells.get(GROUP, ""))
+    rest = {name: cell for name, cell in row.cells.items() if name not in (FILE, LABEL, GROUP)}
+    return Labelled(entry, label, row.cells.get(GROUP, ""), rest)
 
 
 def _wrong_path(row: Row, file: Path) -> Quarantined | None:

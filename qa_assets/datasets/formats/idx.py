@@ -1,6 +1,7 @@
 """MNIST-like pairs of IDX files: pictures and, beside them, labels; packed with gzip or not."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
 from qa_assets.datasets.trees import stamps
 
 CLASSES = 10
-"""Labels of the format's own datasets are 0 to 9."""
+"""Labels of the format's first datasets are 0 to 9; others go on from there without a gap."""
 _PICTURES = 3
 
 
@@ -60,13 +61,20 @@ def read_pair(pictures: Path, labels: Path) -> Iterator[RawSample | Finding]:
         raise InputRefused.of("IDX_TYPE", pictures.name, f"holds {pixels.dtype}, bytes are read.")
     part = "test" if pictures.name.startswith(("t10k", "test")) else ""
     part = "train" if pictures.name.startswith("train") else part
+    classes = _classes(numbers.tolist())
     for place, (image, number) in enumerate(zip(pixels, numbers.tolist(), strict=True)):
         name = f"{pictures.name}/{place:07d}"
-        if 0 <= number < CLASSES:
+        if 0 <= number < classes:
             yield RawSample(name, str(number), "", png_of(image), part)
         else:
-            what = f"is labelled {number}; there are {CLASSES} classes (sample {place})."
+            what = f"is labelled {number}; there are {classes} classes (sample {place})."
             yield Quarantined("LABEL_UNKNOWN", name, what, "Correct the label.")
+
+
+def _classes(labels: list[int]) -> int:
+    """Ten, or as many as there are labels in an unbroken row from there, as EMNIST has."""
+    present = set(labels)
+    return next(n for n in count(CLASSES) if n not in present)
 
 
 def _picture_files(source: Path) -> list[Path]:

@@ -1,41 +1,62 @@
-"""A table of labels (CSV, Parquet or ``labels.json``) with its pictures beside it."""
+"""A table of labels (CSV, Parquet, JSON lines or ``labels.json``) with its pictures beside it."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import trees
-from qa_assets.datasets.delimited import Delimited, read_label_json, read_table_file
-from qa_assets.datasets.formats.image_folder import SUFFIXES
-from qa_assets.datasets.labels import FILE, LABEL, Labelled, join
+from qa_assets.datasets.delimited import Delimited, bytes_of, parse_table, require
+from qa_assets.datasets.formats.image_folder import PARTS, SUFFIXES
+from qa_assets.datasets.label_json import parse_json_lines, parse_label_json
+from qa_assets.datasets.labels import FILE, GROUP, LABEL, Labelled, join, renamed, with_cells
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
 from qa_assets.datasets.trees import Entry
 
-TABLES = (".csv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 NAMES = ("labels.json",)
+PART = "split"
+CALLED = {
+    FILE: ("path", "file_name", "file", "filepath", "file_path", "image", "image_path"),
+    LABEL: ("class", "target", "category", "label_name"),
+    GROUP: ("group_id",),
+    PART: ("subset", "part"),
+}
+"""What others call our columns. A guess that was made is a remark, so a person can see it."""
+_HEAD = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table of a manifest: where it lies, what messages call it, its bytes."""
+
+    name: Path
+    body: bytes
 
 
 class Manifest:
-    """Columns ``filename`` and ``label``, maybe ``group``; paths are relative to the table.
+    """Columns ``filename`` and ``label``, maybe ``group`` and ``split``; the rest are attributes.
 
-    The pictures lie beside the table, or in the one folder beside it.
+    Paths are relative to the table. The pictures lie beside it, or in the one folder beside it; all
+    of it may lie in a zip or tar.
     """
 
     def fits(self, source: Path) -> bool:
-        """A table with these columns, or a folder whose top holds one."""
-        table = _table_in(source)
-        if table is None:
-            return False
+        """A table with these columns, or a tree whose top holds one and no folder a class."""
         try:
-            return {FILE, LABEL} <= set(read_manifest(table).columns)
+            table = _table_in(source, SampleLimits())
+            if table is None:
+                return False
+            columns = _renamed(_parsed(table), table)[0].columns
         except InputRefused:
-            return False
+            return source.is_dir() and _folders(source) == 1
+        return {FILE, LABEL} <= set(columns) or (source.is_dir() and _folders(source) == 1)
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every picture that has exactly one label."""
-        for found in labelled(source, limits):
+        for found in labelled(source, limits, guess=True):
             if not isinstance(found, Labelled):
                 yield found
                 continue
@@ -43,45 +64,79 @@ class Manifest:
             if isinstance(payload, Quarantined):
                 yield payload
             else:
-                yield RawSample(found.entry.name, found.label, found.group, payload)
+                part = PARTS.get(found.attributes.get(PART, "").lower(), "")
+                yield RawSample(found.entry.name, found.label, found.group, payload, part)
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
-        """One a file, the table among them."""
-        table = _table_in(source)
-        if table is None:
-            raise _missing(source)
-        yield from trees.stamps(table.parent)
+        """One a file, the table among them; one for a whole archive."""
+        if trees.is_archive(source):
+            yield from trees.stamps(source)
+            return
+        yield from trees.stamps(_folder_of(source))
 
 
 FORMATS.add("manifest", Manifest())
 
 
 def labelled(
-    source: Path, limits: SampleLimits, classes: Sequence[str] = ()
+    source: Path, limits: SampleLimits, classes: Sequence[str] = (), *, guess: bool = False
 ) -> Iterator[Labelled | Finding]:
     """Pictures with their labels, unopened; what disagrees is a finding.
+
+    Args:
+        source: The table, or the folder or archive that holds it.
+        limits: What is read at most.
+        classes: The only labels that are right; any by default.
+        guess: Whether columns may go by another name (``CALLED``).
 
     Raises:
         InputRefused: ``SET_MISSING``, ``CSV_*`` or ``JSON_*``.
     """
-    table = _table_in(source)
+    table = _table_in(source, limits)
     if table is None:
         raise _missing(source)
-    rows = read_manifest(table)
+    rows = _parsed(table)
+    if guess:
+        rows, guessed = _renamed(rows, table)
+        yield from guessed
+    require(rows, (FILE, LABEL), table.name)
     pictures: dict[str, Entry] = {}
-    for entry in trees.entries(table.parent, limits):
+    tree = source if trees.is_archive(source) else _folder_of(source)
+    beside = "" if table.name.parent == Path() else f"{table.name.parent.as_posix()}/"
+    for entry in trees.entries(tree, limits):
         if isinstance(entry, Quarantined):
             yield entry
         elif entry.name.lower().endswith(SUFFIXES):
-            pictures[entry.name] = entry
-    yield from join(rows, _as_called(pictures, rows), table, classes)
+            pictures[entry.name.removeprefix(beside)] = entry
+    yield from join(rows, _as_called(pictures, rows), table.name, classes)
 
 
-def read_manifest(table: Path) -> Delimited:
-    """The rows of the table, which must name its columns."""
-    if table.suffix.lower() == ".json":
-        return read_label_json(table)
-    return read_table_file(table, (FILE, LABEL))
+def _parsed(table: Table) -> Delimited:
+    kind = table.name.suffix.lower()
+    if kind == ".json":
+        return parse_label_json(table.body, table.name)
+    if kind == ".jsonl":
+        return parse_json_lines(table.body, table.name)
+    return parse_table(table.body, table.name)
+
+
+def _renamed(rows: Delimited, table: Table) -> tuple[Delimited, list[Remark]]:
+    """The table with our names for its columns, where just one column can be meant."""
+    found = {c.strip().lower(): c for c in rows.columns}
+    names: dict[str, str] = {}
+    for ours, theirs in CALLED.items():
+        meant = [found[name] for name in theirs if name in found]
+        if ours not in rows.columns and len(meant) == 1:
+            names[meant[0]] = ours
+    remarks = [
+        Remark("LABEL_COLUMN", table.name.name, f"has no column {ours!r}; {name!r} is read as it.")
+        for name, ours in names.items()
+    ]
+    rows = renamed(rows, names)
+    if any("\\" in r.cells.get(FILE, "") for r in rows.rows):
+        rows = with_cells(rows, FILE, lambda path: path.replace("\\", "/"))
+        remarks.append(Remark("LABEL_COLUMN", table.name.name, "has \\ in paths; / is read."))
+    return rows, remarks
 
 
 def _as_called(pictures: dict[str, Entry], rows: Delimited) -> dict[str, Entry]:
@@ -93,23 +148,55 @@ def _as_called(pictures: dict[str, Entry], rows: Delimited) -> dict[str, Entry]:
     return pictures
 
 
-def _table_in(source: Path) -> Path | None:
-    if source.is_file():
-        listed = source.suffix.lower() in (*TABLES, ".json") or _starts_like_table(source)
-        return source if listed else None
-    if not source.is_dir():
-        return source if source.suffix.lower() in (*TABLES, ".json") else None
-    inside = [p for p in sorted(source.iterdir()) if p.is_file()]
-    found = [p for p in inside if p.suffix.lower() in TABLES or p.name in NAMES]
-    return found[0] if len(found) == 1 else None
+def _table_in(source: Path, limits: SampleLimits) -> Table | None:
+    if source.is_dir():
+        inside = [p for p in sorted(source.iterdir()) if p.is_file()]
+        found = [p for p in inside if p.suffix.lower() in TABLES or p.name in NAMES]
+        return Table(Path(found[0].name), bytes_of(found[0])) if len(found) == 1 else None
+    if trees.is_archive(source):
+        return _table_packed(source, limits)
+    named = source.suffix.lower() in (*TABLES, ".json")
+    if named or (source.is_file() and _starts_like_table(source)):
+        return Table(Path(source.name), bytes_of(source))
+    return None
+
+
+def _table_packed(source: Path, limits: SampleLimits) -> Table | None:
+    entries = (e for e in trees.entries(source, limits) if not isinstance(e, Quarantined))
+    inside = list(entries)
+    folder = _only_folder([e.name for e in inside])
+    found = [e for e in inside if _named_table(e.name) and e.name.count("/") == len(folder.parts)]
+    if len(found) != 1 or not found[0].name.startswith(f"{folder}/" if folder.parts else ""):
+        return None
+    body = found[0].read(limits.max_total_mib)
+    return None if isinstance(body, Quarantined) else Table(Path(found[0].name), body)
+
+
+def _only_folder(names: list[str]) -> PurePosixPath:
+    """The folder that all of it lies in, as in an archive of a folder."""
+    tops = {name.split("/")[0] for name in names}
+    return PurePosixPath(*tops) if len(tops) == 1 else PurePosixPath()
+
+
+def _named_table(name: str) -> bool:
+    return name.lower().endswith(TABLES) or name in NAMES
+
+
+def _folders(source: Path) -> int:
+    return sum(p.is_dir() and not p.name.startswith(".") for p in source.iterdir())
+
+
+def _folder_of(source: Path) -> Path:
+    if not source.exists():
+        raise _missing(source)
+    return source if source.is_dir() else source.parent
 
 
 def _starts_like_table(source: Path) -> bool:
     with source.open("rb") as stream:
-        head = stream.read(200)
-    return head.startswith(b"PAR1") or {b"filename", b"label"} <= set(
-        head.split(b"\n")[0].split(b",")
-    )
+        head = stream.read(_HEAD)
+    first = head.split(b"\n")[0].split(b",")
+    return head.startswith(b"PAR1") or {b"filename", b"label"} <= set(first)
 
 
 def _missing(source: Path) -> InputRefused:

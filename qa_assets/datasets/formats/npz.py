@@ -1,6 +1,12 @@
-"""Arrays of pictures: an NPZ file with ``x`` (pictures), ``y`` (labels) and maybe ``name``."""
+"""Arrays of pictures: an NPZ file with ``x`` (pictures), ``y`` (labels) and maybe ``name``.
 
-from collections.abc import Iterator
+Also the usual spellings of the same: ``images`` and ``labels``, ``x_train`` and ``y_train`` beside
+``x_test`` and ``y_test``, ``train_images`` and ``train_labels``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +15,18 @@ from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.datasets.arrays import png_of, read_npz
+from qa_assets.datasets.formats.image_folder import PARTS
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
 from qa_assets.datasets.trees import stamps
 
 PICTURES, LABELS, NAMES = "x", "y", "name"
+CALLED = {
+    **dict.fromkeys(("x", "image", "images", "data"), PICTURES),
+    **dict.fromkeys(("y", "label", "labels", "target", "targets"), LABELS),
+}
+"""What a word in an array's name says it holds; the other word may name a part, as ``test``."""
+PAIR = (PICTURES, LABELS)
 _RANKS = (3, 4)
 _CHANNELS = (1, 3)
 
@@ -39,13 +52,9 @@ class Npz:
         if not source.is_file():
             raise InputRefused.of("SET_MISSING", str(source), "does not exist or is a folder.")
         arrays = read_npz(source, limits)
-        pixels, labels = paired(arrays, source)
-        _refuse_other(pixels, source)
-        names = arrays.get(NAMES)
-        for place, (image, label) in enumerate(zip(pixels, labels, strict=True)):
-            called = str(names[place]) if names is not None else f"{place:07d}"
-            flat = image[..., 0] if image.ndim == _RANKS[0] and image.shape[-1] == 1 else image
-            yield RawSample(f"{source.name}/{called}", str(label), "", png_of(flat))
+        for found in paired(arrays, source):
+            _refuse_other(found.pixels, source)
+            yield from _samples(found, source, arrays.get(NAMES))
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
         """One: the file's."""
@@ -57,23 +66,69 @@ class Npz:
 FORMATS.add("npz", Npz())
 
 
-def paired(arrays: "dict[str, NDArray[Any]]", source: Path) -> "tuple[NDArray[Any], NDArray[Any]]":
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Pictures with their labels.
+
+    Attributes:
+        part: The side they are meant for, as ``test``; "" where the names do not say.
+        pixels: One picture a row.
+        labels: As many.
+    """
+
+    part: str
+    pixels: "NDArray[Any]"
+    labels: "NDArray[Any]"
+
+
+def paired(arrays: "dict[str, NDArray[Any]]", source: Path) -> list[Pair]:
     """Pictures and labels, as many of one as of the other.
 
     Raises:
         InputRefused: ``NPZ_KEYS``, ``IDX_COUNT`` or ``SET_EMPTY``.
     """
-    missing = [k for k in (PICTURES, LABELS) if k not in arrays]
+    named: dict[str, dict[str, str]] = {}
+    for key in arrays:
+        if (meant := _meant(key)) is not None:
+            named.setdefault(meant[0], {}).setdefault(meant[1], key)
+    parts = named or {"": {}}
+    return [_pair(part, keys, arrays, source) for part, keys in parts.items()]
+
+
+def _meant(key: str) -> tuple[str, str] | None:
+    """Part and content that an array's name speaks of; nothing where it speaks of neither."""
+    words = re.split(r"[_.\- ]", key.lower())
+    content = [CALLED[w] for w in words if w in CALLED]
+    parts = [PARTS[w] for w in words if w in PARTS]
+    known = len(content) == 1 and len(content) + len(parts) == len(words) <= len(PAIR)
+    return (parts[0] if parts else "", content[0]) if known else None
+
+
+def _pair(
+    part: str, keys: Mapping[str, str], arrays: "dict[str, NDArray[Any]]", source: Path
+) -> Pair:
+    missing = [k for k in PAIR if k not in keys]
     if missing:
-        what = f"has no array {' and no '.join(missing)}; it has {', '.join(arrays)}."
+        among = f" of the part {part!r}" if part else ""
+        what = f"has no array {' and no '.join(missing)}{among}; it has {', '.join(arrays)}."
         raise InputRefused.of("NPZ_KEYS", source.name, what, "Save x=pictures, y=labels.")
-    pixels, labels = arrays[PICTURES], arrays[LABELS]
-    if len(pixels) != len(labels):
-        what = f"holds {len(pixels)} samples and {len(labels)} labels."
-        raise InputRefused.of("IDX_COUNT", source.name, what)
+    pixels, labels = arrays[keys[PICTURES]], arrays[keys[LABELS]]
+    if labels.ndim > 1 and labels.size == len(labels):
+        labels = labels.reshape(-1)
+    if not pixels.ndim or labels.ndim != 1 or len(pixels) != len(labels):
+        what = f"holds samples of shape {pixels.shape} and labels of shape {labels.shape}."
+        raise InputRefused.of("IDX_COUNT", source.name, what, "Save one label a sample.")
     if not len(pixels):
         raise InputRefused.of("SET_EMPTY", source.name, "holds no samples.")
-    return pixels, labels
+    return Pair(part, pixels, labels)
+
+
+def _samples(found: Pair, source: Path, names: "NDArray[Any] | None") -> Iterator[RawSample]:
+    within = f"{source.name}/{found.part}" if found.part else source.name
+    for place, (image, label) in enumerate(zip(found.pixels, found.labels, strict=True)):
+        called = str(names[place]) if names is not None and not found.part else f"{place:07d}"
+        flat = image[..., 0] if image.ndim == _RANKS[0] and image.shape[-1] == 1 else image
+        yield RawSample(f"{within}/{called}", str(label), "", png_of(flat), found.part)
 
 
 def _refuse_other(pixels: "NDArray[Any]", source: Path) -> None:
@@ -85,5 +140,11 @@ def _refuse_other(pixels: "NDArray[Any]", source: Path) -> None:
             "NPY_TYPE",
             f"{source.name}: {PICTURES}",
             f"is {pixels.dtype} {pixels.shape}; pictures are uint8, (n, h, w) or (n, h, w, 3).",
-            "Scale to 0..255 with a rule of your own.",
+            _remedy(pixels),
         )
+
+
+def _remedy(pixels: "NDArray[Any]") -> str:
+    if pixels.ndim == _RANKS[1] and pixels.shape[1] in _CHANNELS:
+        return "Channels come last: save numpy.moveaxis(x, 1, -1)."
+    return "Scale to 0..255 with a rule of your own."

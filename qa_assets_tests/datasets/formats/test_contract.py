@@ -1,7 +1,9 @@
 """Every registered dataset format keeps the promises of its seam."""
 
 import io
+import json
 import os
+import shutil
 import socket
 import struct
 import tarfile
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, DatasetFormat, RawSample, detect, format_named
 from qa_assets_tests.datasets.samples import grey, pets, picture, write
@@ -199,3 +201,132 @@ def test_an_unreadable_file_is_set_aside(folder: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_refused(folder: Path) -> None:
     with pytest.raises(InputRefused, match="is a file, a folder was expected"):
         read(folder / "cat/cat_0.png")
+
+
+# ---- what others call things
+
+
+def spelt(root: Path, table: str, body: str) -> Path:
+    """Eight pictures in ``images/`` and a table of another kind beside it."""
+    write(root, {f"data/images/{c}_{n}.png": picture(100 * k + n)
+                 for k, c in enumerate(("cat", "dog")) for n in range(4)})  # fmt: skip
+    (root / "data" / table).write_text(body)
+    return root / "data"
+
+
+def rows_of(between: str, slash: str = "/") -> str:
+    return "".join(
+        f"images{slash}{c}_{n}.png{between}{c}\n" for c in ("cat", "dog") for n in range(4)
+    )
+
+
+JSON_LINES = "".join(
+    json.dumps({"file_name": f"images/{c}_{n}.png", "label": c, "lens": n}) + "\n"
+    for c in ("cat", "dog")
+    for n in range(4)
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "body", "guesses"),
+    [
+        ("labels.csv", "path,label\n" + rows_of(","), 1),
+        ("index.csv", "Image,Class\n" + rows_of(","), 2),
+        ("labels.tsv", "filename\tlabel\n" + rows_of("\t"), 0),
+        ("metadata.jsonl", JSON_LINES, 1),
+        ("labels.csv", "path,label\n" + rows_of(",", "\\"), 2),
+    ],
+)
+@pytest.mark.parametrize("packed", ["", "data", "."])
+def test_a_table_may_be_spelt_otherwise_and_every_guess_is_said(
+    tmp_path: Path, table: str, body: str, guesses: int, packed: str
+) -> None:
+    source = spelt(tmp_path, table, body)
+    if packed:
+        within = (tmp_path, "data") if packed == "data" else (source, ".")
+        source = Path(shutil.make_archive(str(tmp_path / "set"), "zip", *within))
+    assert detect(source) == "manifest"
+    found = list(FORMATS["manifest"].read(source, LIMITS))
+    assert sorted(r.label for r in found if isinstance(r, RawSample)) == ["cat"] * 4 + ["dog"] * 4
+    assert [r.code for r in found if isinstance(r, Remark)] == ["LABEL_COLUMN"] * guesses
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("filename,kind", "no column 'label'"),
+        ("path,file,label", "no column 'filename'"),
+        ("path;label", "separator ';'"),
+    ],
+)
+def test_a_table_that_does_not_say_what_is_what_is_a_question(
+    tmp_path: Path, header: str, said: str
+) -> None:
+    body = f"{header}\n" + rows_of(",") if header.count(",") == 1 else f"{header}\na,b,c\n"
+    source = spelt(tmp_path, "labels.csv", body if ";" not in header else f"{header}\na;b\n")
+    assert detect(source) == "manifest", "not one class called images"
+    with pytest.raises(InputRefused, match=f"CSV_COLUMNS.*{said}"):
+        list(FORMATS["manifest"].read(source, LIMITS))
+
+
+def test_a_manifest_may_say_on_which_side_a_sample_is(tmp_path: Path) -> None:
+    rows = [f"images/{c}_{n}.png,{c},{'test' if n else 'train'}\n"
+            for c in ("cat", "dog") for n in range(4)]  # fmt: skip
+    source = spelt(tmp_path, "labels.csv", "filename,label,split\n" + "".join(rows))
+    parts = [r.part for r in FORMATS["manifest"].read(source, LIMITS) if isinstance(r, RawSample)]
+    assert sorted(parts) == ["test"] * 6 + ["train"] * 2
+
+
+PIXELS = np.stack([grey(n) for n in range(6)])
+CLASS = np.arange(6) % 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "parts"),
+    [
+        ({"images": PIXELS, "labels": CLASS}, [""] * 6),
+        ({"x_train": PIXELS[:4], "y_train": CLASS[:4], "x_test": PIXELS[4:], "y_test": CLASS[4:]},
+         ["test"] * 2 + ["train"] * 4),
+        ({"train_images": PIXELS[:3], "train_labels": CLASS[:3, None],
+          "val_images": PIXELS[3:], "val_labels": CLASS[3:, None]},
+         ["train"] * 3 + ["validation"] * 3),
+    ],
+)  # fmt: skip
+def test_arrays_may_be_called_as_they_usually_are(
+    tmp_path: Path, arrays: dict[str, np.ndarray], parts: list[str]
+) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)  # pyright: ignore[reportArgumentType]
+    found = list(FORMATS["npz"].read(tmp_path / "set.npz", LIMITS))
+    assert all(isinstance(r, RawSample) for r in found)
+    assert sorted(r.part for r in found if isinstance(r, RawSample)) == parts
+    assert {r.label for r in found if isinstance(r, RawSample)} == {"0", "1"}
+    assert len({r.name for r in found if isinstance(r, RawSample)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x_train": PIXELS, "y_test": CLASS}, "NPZ_KEYS.*no array y of the part 'train'"),
+        ({"x": PIXELS.reshape(6, 1, 8, 8), "y": CLASS}, "NPY_TYPE.*moveaxis"),
+        ({"x": PIXELS / 255.0, "y": CLASS}, "NPY_TYPE.*Scale to 0..255"),
+        ({"x": PIXELS, "y": np.eye(6)}, "IDX_COUNT.*one label a sample"),
+    ],
+)
+def test_arrays_that_would_need_a_guess_are_refused_with_the_remedy(
+    tmp_path: Path, arrays: dict[str, np.ndarray], said: str
+) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputRefused, match=said):
+        list(FORMATS["npz"].read(tmp_path / "set.npz", LIMITS))
+
+
+def test_labels_of_an_idx_file_go_as_far_as_they_have_no_gap(tmp_path: Path) -> None:
+    numbers = [*range(26), 200]
+    pixels = np.stack([grey(n) for n in numbers])
+    head = struct.pack(">HBBIII", 0, 8, 3, len(numbers), 8, 8)
+    labels = struct.pack(">HBBI", 0, 8, 1, len(numbers)) + bytes(numbers)
+    write(tmp_path, {"data/images-idx3-ubyte": head + pixels.tobytes(),
+                     "data/labels-idx1-ubyte": labels})  # fmt: skip
+    found = list(FORMATS["idx"].read(tmp_path / "data", LIMITS))
+    assert [r.label for r in found if isinstance(r, RawSample)] == [str(n) for n in range(26)]
+    assert [q.code for q in found if isinstance(q, Quarantined)] == ["LABEL_UNKNOWN"]

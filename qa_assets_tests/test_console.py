@@ -1,0 +1,28 @@
+"""How problems are told: all of them to a program, the first of each kind to a person."""
+
+import json
+
+import pytest
+
+from qa_assets.console import SHOWN_OF_A_KIND, Voice
+from qa_assets.core.errors import Problem
+
+MANY = [Problem("LABEL_MISSING", f"{n}.png", "lies in no class folder.") for n in range(25)]
+ONE = Problem("IMG_TRUNCATED", "z.png", "ends early.")
+
+
+def test_a_person_is_told_the_first_of_each_kind_and_how_many_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Voice(as_json=False).problems([*MANY, ONE])
+    told = capsys.readouterr().err.splitlines()
+    assert sum("LABEL_MISSING" in line for line in told) == SHOWN_OF_A_KIND + 1
+    assert "and 15 more LABEL_MISSING" in told[-1]
+    assert any("IMG_TRUNCATED z.png" in line for line in told)
+
+
+def test_a_program_is_told_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    Voice(as_json=True).problems([*MANY, ONE])
+    spoken = capsys.readouterr()
+    assert len([json.loads(line) for line in spoken.out.splitlines()]) == len(MANY) + 1
+    assert spoken.err == ""
