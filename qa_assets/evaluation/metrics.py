@@ -1,6 +1,7 @@
 """How good the answers are: every number with its interval, and paired with simpler models."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CONFUSION = "confusion.svg"
 MEASURES = ("brightness", "contrast")
 """Columns of the predictions that are cut into quarters."""
+MODEL = "the model"
 PICTURED = (20, 16, 12, 8)
 """Classes in the confusion picture: as many as fit into an inline picture."""
 
@@ -63,6 +65,10 @@ def evaluate(
     )
     right = predicted == labels
     counts = confusion(predictions.classes, labels, predicted)
+    hits = {
+        str(b): np.asarray(simpler[b], dtype=object) == labels
+        for b in simpler.columns.drop("label")
+    }
     return Evaluation(
         files={CONFUSION: picture(predictions.classes, counts)},
         classes=predictions.classes,
@@ -71,9 +77,10 @@ def evaluate(
         per_class=per_class(predictions.classes, counts),
         confusion=tuple(tuple(int(n) for n in row) for row in counts),
         by_group={g: _share_of(right[groups == g]) for g in sorted(set(groups) - {""})},
-        gains={
-            str(b): _gain(right, np.asarray(simpler[b], dtype=object) == labels)
-            for b in simpler.columns.drop("label")
+        gains={name: _gain(right, hit) for name, hit in hits.items()},
+        steps={
+            f"{name} over {below}": _gain(hit, lower)
+            for (below, lower), (name, hit) in pairwise([*hits.items(), (MODEL, right)])
         },
         **_ranked(predictions, answers, labels, right),
     )

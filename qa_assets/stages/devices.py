@@ -64,7 +64,7 @@ def behaves(graph: Collector, pipeline: Pipeline) -> None:
     folder = pipeline.folder_beside(settings.edge_cases)
 
     def by_hand() -> str:
-        from qa_assets.evaluation.edge_cases import fingerprint
+        from qa_assets.preprocessing.hand_made import fingerprint
 
         return fingerprint(folder)
 

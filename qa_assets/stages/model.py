@@ -17,14 +17,25 @@ def trained(graph: Collector, pipeline: Pipeline) -> None:
     config, spec = pipeline.config, pipeline.config.input
     network_file = pipeline.beside(config.training.model)
 
-    @graph.asset("training", "preprocessing", kinds={"sklearn"}, settings=spec)
+    folder = pipeline.folder_beside(config.behavior.edge_cases)
+
+    def by_hand() -> str:
+        from qa_assets.preprocessing.hand_made import fingerprint
+
+        return fingerprint(folder)
+
+    simple = {"sklearn", "pytorch"}
+
+    @graph.asset("training", "preprocessing", kinds=simple, settings=spec, outside=by_hand)
     def baselines(dataset_snapshot: DatasetSnapshot, dataset_splits: DatasetSplits) -> Baselines:
-        """What guessing the largest class and a linear model reach on the same splits."""
+        """What the largest class, a linear model and a small network reach on the same splits."""
+        from qa_assets.preprocessing.hand_made import critical_samples
         from qa_assets.preprocessing.samples import load_split
         from qa_assets.training.baselines import baselines
 
         train = load_split(dataset_snapshot, dataset_splits, "train", spec)
-        return baselines(train, load_split(dataset_snapshot, dataset_splits, "test", spec))
+        test = load_split(dataset_snapshot, dataset_splits, "test", spec)
+        return baselines(train, test, spec, critical_samples(folder, test.classes, spec))
 
     hyper = (config.training, spec, network_file.read_text(encoding="utf-8"))
 

@@ -25,10 +25,11 @@ from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.datasets.embedded import grey_png
 from qa_assets.evaluation.behavior import behavior
 from qa_assets.evaluation.corruptions import CORRUPTIONS, corrupt, occluded
-from qa_assets.evaluation.edge_cases import MANIFEST, edge_cases, fingerprint, read_manifest
+from qa_assets.evaluation.edge_cases import edge_cases
 from qa_assets.evaluation.settings import BehaviorSettings
 from qa_assets.export.onnx_file import export
 from qa_assets.export.settings import ExportSettings
+from qa_assets.preprocessing.hand_made import MANIFEST, fingerprint, read_manifest
 from qa_assets.preprocessing.samples import LabelledSamples
 from qa_assets.training.fit import fit
 from qa_assets.training.network import restore

@@ -59,6 +59,7 @@ class Evaluation(Record):
         confusion: Counts, rows true, columns predicted, in the order of ``classes``.
         by_group: Accuracy by group of the test split.
         gains: Paired difference in accuracy against each baseline on the same samples.
+        steps: The same of each baseline, and then of the model, against the next simpler one.
         undoubted: Accuracy without the samples whose label is doubted; None where nobody looked.
         calibration: Expected calibration error.
         auroc: Area under the ROC curve of each class against the others.
@@ -72,6 +73,7 @@ class Evaluation(Record):
     confusion: tuple[tuple[int, ...], ...]
     by_group: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     gains: Mapping[str, Estimate]
+    steps: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     undoubted: Estimate | None = None
     calibration: Estimate | None = None
     auroc: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -73,20 +73,45 @@ class TrainedWeights(Record):
         return shown
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A way to read the dataset, and how many hand-made samples it gets right.
+
+    Attributes:
+        name: ``as they are``, ``labels shifted by 1``, ``transposed``, ...
+        right: Share of the hand-made samples that a model of the data answers right, read so.
+        gain: The same less the share as they are, paired, corrected for the number of readings.
+    """
+
+    name: str
+    right: Estimate
+    gain: Estimate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baselines(Record):
-    """What simpler models reach on the same splits.
+    """What simpler models reach on the same splits, each less basic than the one before.
 
     Files: ``samples.parquet``: id, label, and one column of predicted labels a baseline.
 
     Attributes:
-        accuracies: Accuracy on the test split by baseline (``majority``, ``linear``).
+        accuracies: Accuracy on the test split by baseline: ``majority``, ``linear``,
+            ``small network``.
+        chance: Share of the most frequent label among the hand-made samples.
+        readings: How the data read the hand-made samples, as they are first; empty without any.
     """
 
     accuracies: Mapping[str, Estimate]
+    chance: float = 0.0
+    readings: tuple[Reading, ...] = ()
 
     def metadata(self) -> Metadata:
-        """Each accuracy with its interval."""
+        """Each accuracy with its interval, each reading of the hand-made samples."""
         rows: list[tuple[object, ...]] = [(n, str(e)) for n, e in self.accuracies.items()]
         numbers = {f"{n} accuracy": e.value for n, e in self.accuracies.items()}
-        return {**numbers, "baselines": table(("baseline", "accuracy"), rows)}
+        readings: list[tuple[object, ...]] = [(r.name, str(r.right)) for r in self.readings]
+        return {
+            **numbers,
+            "baselines": table(("baseline", "accuracy"), rows),
+            "hand-made samples": table(("read", "right"), readings),
+        }
