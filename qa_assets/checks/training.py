@@ -18,12 +18,13 @@ from qa_assets.core.verdict import (
 
 
 @check
-def loss_falls(trained_weights: TrainedWeights, *, max_ratio: Positive = 0.5) -> Verdict:
+def loss_falls(trained_weights: TrainedWeights, *, max_ratio: Positive = 0.9) -> Verdict:
     """The last training loss is well below the loss before the first step.
 
     Args:
         trained_weights: Its history is judged.
-        max_ratio: Largest share of the initial loss that may be left.
+        max_ratio: Largest share of the initial loss that may be left. The default only asks for
+            some learning, as a hard task leaves much of it; set it from runs that were sound.
     """
     history, start = trained_weights.history, trained_weights.initial_loss
     if not history or not start > 0:
