@@ -13,7 +13,7 @@ from qa_assets.core.config import BesideDefs, Frozen, InputSpec, Strict
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.comparison import FirstRelease
 from qa_assets.core.strict_yaml import load_settings
-from qa_assets.datasets.settings import DatasetSettings, SplitSettings
+from qa_assets.datasets.settings import DatasetSettings, SplitSettings, SpotCheckSettings
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import find
 from qa_assets.evaluation.settings import BehaviorSettings
@@ -55,6 +55,8 @@ class PipelineConfig(Frozen):
     """Where the samples come from."""
     splits: SplitSettings = SplitSettings()
     """Which samples train, validate and test."""
+    spot_check: SpotCheckSettings = SpotCheckSettings()
+    """How many samples a person is asked to look at."""
     input: InputSpec
     """What the network takes: the preprocessing as data."""
     training: TrainingSettings = TrainingSettings()

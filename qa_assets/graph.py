@@ -6,6 +6,7 @@
     dataset_splits           train, validation and test by content and group
     drift_report             how far the data moved since other versions, and between splits
     label_audit              labels that a model which never saw their samples would not give
+    spot_check               what a person should look at, and what was decided before
     baselines                what simple models reach on the same splits
     training_probe           short runs whose outcome is known when the training is sound
     trained_weights          weights and the history of the run that made them

@@ -51,6 +51,7 @@ SuiteFile = Annotated[Path, BesideDefs()]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+AtLeastNone = Annotated[int, Field(ge=0, strict=True)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]
 
 

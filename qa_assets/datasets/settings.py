@@ -5,7 +5,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qa_assets.core.config import Count, Distinct, Frozen, InProject, Positive, Seed, Share
+from qa_assets.core.config import (
+    AtLeastNone,
+    Count,
+    Distinct,
+    Frozen,
+    InProject,
+    Positive,
+    Seed,
+    Share,
+)
 
 
 def _one_group(pattern: str) -> str:
@@ -97,3 +106,18 @@ class SplitSettings(Frozen):
     def hashed_validation(self) -> float:
         """Share that the hash decides: none where the groups are named."""
         return 0.0 if self.validation_groups else self.validation
+
+
+class SpotCheckSettings(Frozen):
+    """How many samples a person is asked to look at."""
+
+    seed: Seed = 0
+    """Another seed shows other samples."""
+    random: AtLeastNone = 28
+    """Any samples, of each class in turn."""
+    worst: AtLeastNone = 28
+    """Those farthest from their class, if they are far enough to be odd."""
+    suspicious: AtLeastNone = 28
+    """Those whose label a model would hardly give."""
+    rare: AtLeastNone = 14
+    """Those that look like no other one."""

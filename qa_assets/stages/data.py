@@ -5,9 +5,11 @@ from pathlib import Path
 
 from qa_assets.artifacts import Collector
 from qa_assets.config import Pipeline
+from qa_assets.core.digests import digest_file
 from qa_assets.core.record import Earlier
 from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
 from qa_assets.core.records.quality import DriftReport, LabelAudit, SampleQuality
+from qa_assets.core.records.review import SpotCheck
 from qa_assets.resources import local_store
 
 
@@ -95,3 +97,24 @@ def examined(graph: Collector, pipeline: Pipeline) -> None:
         from qa_assets.datasets.label_audit import label_audit
 
         return label_audit(dataset_snapshot, config.input)
+
+    by_hand = pipeline.root / "data" / pipeline.name
+
+    def decisions() -> str:
+        from qa_assets.datasets.ledger import ledger_file
+
+        file = ledger_file(by_hand)
+        return digest_file(file) if file else ""
+
+    @graph.asset(
+        "datasets", kinds={"png", "sklearn"}, settings=config.spot_check, outside=decisions
+    )
+    def spot_check(
+        dataset_snapshot: DatasetSnapshot, sample_quality: SampleQuality, label_audit: LabelAudit
+    ) -> SpotCheck:
+        """What a person should look at, and what was decided before."""
+        from qa_assets.datasets.ledger import ledger_file, read_ledger
+        from qa_assets.datasets.spot_check import spot_check
+
+        found = (dataset_snapshot, sample_quality, label_audit)
+        return spot_check(*found, config.spot_check, read_ledger(ledger_file(by_hand)))
