@@ -87,8 +87,11 @@ class Artifact:
 
     @property
     def series(self) -> str:
-        """Name of the sequence of records that the same code made with the same settings."""
-        identity = {"asset": self.name, "code": self.code, "settings": self.settings}
+        """Name of the sequence of records that were made with the same settings.
+
+        Whatever code made them: who asks for earlier records judges which of them are of use.
+        """
+        identity = {"asset": self.name, "settings": self.settings}
         return f"series/{digest_json(identity)}"
 
     def key(self, inputs: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from qa_assets.core.store import LocalStore
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The records that the same code made with the same settings.
+    """The records that were made with the same settings, by today's code or by other.
 
     Attributes:
         store: Where they are.

@@ -1,7 +1,8 @@
 """Tables and arrays inside records: Parquet and NumPy's own format, imported when first used."""
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_table(record: Record, name: str) -> "pd.DataFrame":
-    """One of a record's Parquet files; text columns stay text (``NA`` is a word, not a gap)."""
+def read_table(record: Record, name: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+    """One of a record's Parquet files; text columns stay text (``NA`` is a word, not a gap).
+
+    Args:
+        record: It holds the file.
+        name: The file's name.
+        columns: Only these; all by default.
+    """
     import pandas as pd
 
-    return pd.read_parquet(io.BytesIO(record.read(name)))
+    body = record.files[name]
+    source = io.BytesIO(body) if isinstance(body, bytes) else body
+    return pd.read_parquet(source, columns=None if columns is None else list(columns))
+
+
+def compute() -> Any:
+    """Arrow's functions on whole columns; made at run time, so unknown to type checkers."""
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def table_bytes(frame: "pd.DataFrame") -> bytes:

@@ -26,7 +26,7 @@ PAPER, INK = "#ffffff", "#334155"
 
 def contact_sheet(snapshot: DatasetSnapshot) -> bytes:
     """One row a class, its label beside it; the samples with the smallest digests, so any."""
-    rows = read_table(snapshot, SAMPLES)[["id", "label"]]
+    rows = read_table(snapshot, SAMPLES, ["id", "label"])
     chosen = rows.groupby("label", sort=True).head(COLUMNS)
     return sheet_of(snapshot, list(zip(chosen["id"], chosen["label"], strict=True)))
 

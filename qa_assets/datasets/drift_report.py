@@ -26,7 +26,7 @@ from qa_assets.core.records.quality import QUALITY, Between, DriftReport, Sample
 from qa_assets.core.store import short
 from qa_assets.core.tables import read_table
 from qa_assets.datasets.drift import CONFIDENCE, drift
-from qa_assets.datasets.quality import thumbnails
+from qa_assets.datasets.measured import thumbnails
 from qa_assets.datasets.released import ReleasedData
 from qa_assets.datasets.sketches import Sketch
 from qa_assets.datasets.statistics import read_sketches, sketch

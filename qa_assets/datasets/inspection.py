@@ -98,11 +98,14 @@ def inspect_dataset(path: Path, options: Options) -> Inspection:
     settings = DatasetSettings(path=path.name or ".", format=detect(path), limits=options.limits)
     with tempfile.TemporaryDirectory() as scratch:
         found = collect(settings, path.parent, Path(scratch))
-    aside = [*found.aside]
-    files = found.files
+    aside = found.taken.aside
+    named = found.taken.found.select(["key", "name", "label"]).rename_columns(
+        ["id", "name", "label"]
+    )
+    files = named.to_pandas().astype({"label": "str"})
     if files.empty:
         raise _nothing_left(path, aside)
-    remarks, _ = found.noticed
+    remarks, _ = found.noticed()
     gates = [*_of_classes(path, files, options), *_conflicts(files)]
     leaks = [Problem(r.code, r.item, r.message) for r in remarks if r.code == "SET_LEAK"]
     odd = [_problem(r) for r in remarks if r.code != "SET_LEAK"]

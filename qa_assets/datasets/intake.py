@@ -1,16 +1,17 @@
 """Raw samples to columns: each distinct content is decoded and measured once, known ones never."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qa_assets.core.digests import digest_bytes
 from qa_assets.core.records.datasets import Quarantined, Remark
-from qa_assets.datasets.measures import HASHES, MEASURES, THUMB, measure, thinned
-from qa_assets.datasets.pictures import Picture, Refusal, inspect
+from qa_assets.datasets import keys
+from qa_assets.datasets.pictures import Refusal, inspect
+from qa_assets.datasets.remarks import NAMED
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.shards import ShardWriter
 from qa_assets.datasets.source import Finding, RawSample, shown
@@ -18,12 +19,10 @@ from qa_assets.datasets.source import Finding, RawSample, shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FOUND = ("id", "label", "group", "name", "part")
+FOUND = ("key", "label", "group", "name", "part")
 """Columns of what was found: one row a usable file."""
-FACTS = ("id", "bytes", "format", "width", "height", "mode", "noticed")
-"""Columns of what a content is: one row a distinct one, with ``MEASURES``, hashes and thumbnail."""
-_BATCH_PIXELS = 4 << 20
-_BATCH_ROWS = 4096
+_TEXTS = ("label", "group", "name", "part")
+_BATCH_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +30,16 @@ class Taken:
     """Everything a source held.
 
     Attributes:
-        found: Columns ``FOUND`` in the order of reading.
-        facts: Columns ``FACTS`` and measures of the contents that were not known before.
-        findings: What was set aside, and what the reader noticed.
+        found: Columns ``FOUND`` in the order of reading; all but key and name hold few words.
+        aside: What was set aside.
+        noticed: What the reader noticed, the first of each kind.
+        counts: How often, by kind.
     """
 
     found: "pa.Table"
-    facts: "pa.Table"
-    findings: list[Finding]
+    aside: list[Quarantined]
+    noticed: list[Remark]
+    counts: Counter[str]
 
 
 class Intake:
@@ -48,121 +49,83 @@ class Intake:
         self,
         limits: SampleLimits,
         shards: ShardWriter,
-        known: frozenset[bytes],
-        group_of: Callable[[RawSample], str],
+        known: Iterable[bytes],
+        group_of: Callable[[RawSample], str] | None,
     ) -> None:
         self._limits, self._shards, self._group_of = limits, shards, group_of
         self._seen = set(known)
-        self._found = Columns(FOUND)
-        self._facts: list[pa.Table] = []
-        self._waiting: dict[tuple[int, int], list[tuple[tuple[Any, ...], NDArray[np.uint8]]]] = {}
-        self._pixels = 0
         self._refused: dict[bytes, Refusal] = {}
-        self._findings: list[Finding] = []
+        self._keys: list[bytes] = []
+        self._rows: list[tuple[str, str, str, str]] = []
+        self._packed: list[pa.Table] = []
+        self._aside: list[Quarantined] = []
+        self._noticed: list[Remark] = []
+        self._counts: Counter[str] = Counter()
 
     def take(self, read: Iterable[RawSample | Finding]) -> Taken:
         """All samples of a reader."""
-        for raw in read:
-            if isinstance(raw, Quarantined | Remark):
-                self._findings.append(raw)
-            else:
-                self._one(raw)
-        self._measure_waiting()
-        return Taken(self._found.table(), _concat(self._facts), self._findings)
-
-    def _one(self, raw: RawSample) -> None:
-        sample = digest_bytes(raw.payload)
-        key = bytes.fromhex(sample)
-        if key not in self._seen and key not in self._refused:
-            self._look(raw, sample, key)
-        refusal = self._refused.get(key)
-        if refusal is not None:
-            self._findings.append(
-                Quarantined(refusal.code, raw.name, refusal.message, refusal.remedy)
-            )
-            return
-        text = (raw.label, self._group_of(raw), raw.name, raw.part)
-        self._found.add((sample, *map(shown, text)))
-
-    def _look(self, raw: RawSample, sample: str, key: bytes) -> None:
-        judged = inspect(raw.payload, self._limits)
-        if isinstance(judged, Refusal):
-            self._refused[key] = judged
-            return
-        self._seen.add(key)
-        self._shards.add(sample, raw.payload)
-        self._wait(sample, len(raw.payload), judged)
-
-    def _wait(self, sample: str, size: int, picture: Picture) -> None:
-        assert picture.luma is not None
-        luma = thinned(picture.luma)
-        row = (sample, size, picture.format, picture.width, picture.height, picture.mode,
-               ",".join(picture.noticed))  # fmt: skip
-        self._waiting.setdefault((luma.shape[0], luma.shape[1]), []).append((row, luma))
-        self._pixels += luma.size
-        if self._pixels > _BATCH_PIXELS:
-            self._measure_waiting()
-
-    def _measure_waiting(self) -> None:
-        for waiting in self._waiting.values():
-            for start in range(0, len(waiting), _BATCH_ROWS):
-                self._facts.append(_measured(waiting[start : start + _BATCH_ROWS]))
-        self._waiting, self._pixels = {}, 0
-
-
-class Columns:
-    """Rows that are packed into Arrow columns every few thousand."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._rows: list[tuple[str, ...]] = []
-        self._packed: list[pa.Table] = []
-
-    def add(self, row: tuple[str, ...]) -> None:
-        """Append one row of text."""
-        self._rows.append(row)
-        if len(self._rows) >= _BATCH_ROWS:
-            self._pack()
-
-    def table(self) -> "pa.Table":
-        """All rows."""
         import pyarrow as pa
 
+        seen, digest = self._seen, hashlib.sha256
+        for raw in read:
+            if isinstance(raw, RawSample):
+                key = digest(raw.payload).digest()
+                if key in seen or self._look(raw, key):
+                    self._add(raw, key)
+            else:
+                self._note(raw)
         self._pack()
-        empty = pa.table({name: pa.array([], pa.string()) for name in self._names})
-        return pa.concat_tables([empty, *self._packed])
+        empty = pa.table(
+            {name: pa.array([], pa.binary(keys.WIDTH) if name == "key" else pa.string())
+             for name in FOUND}
+        )  # fmt: skip
+        found = pa.concat_tables(self._packed).unify_dictionaries() if self._packed else empty
+        return Taken(found, self._aside, self._noticed, self._counts)
+
+    def _add(self, raw: RawSample, key: bytes) -> None:
+        group = raw.group if self._group_of is None else self._group_of(raw)
+        self._keys.append(key)
+        self._rows.append((raw.label, group, raw.name, raw.part))
+        if len(self._keys) >= _BATCH_ROWS:
+            self._pack()
+
+    def _look(self, raw: RawSample, key: bytes) -> bool:
+        """Decode what was never seen; whether it can be used."""
+        judged = self._refused.get(key) or inspect(raw.payload, self._limits)
+        if isinstance(judged, Refusal):
+            self._refused[key] = judged
+            said = Quarantined(judged.code, raw.name, judged.message, judged.remedy)
+            self._aside.append(said)
+            return False
+        self._seen.add(key)
+        self._shards.add(key, raw.payload, judged)
+        return True
+
+    def _note(self, finding: Finding) -> None:
+        if isinstance(finding, Quarantined):
+            self._aside.append(finding)
+            return
+        self._counts[finding.code] += 1
+        if self._counts[finding.code] <= NAMED:
+            self._noticed.append(finding)
 
     def _pack(self) -> None:
         import pyarrow as pa
 
-        if self._rows:
-            columns = zip(*self._rows, strict=True)
-            arrays = [pa.array(column, pa.string()) for column in columns]
-            self._packed.append(pa.table(dict(zip(self._names, arrays, strict=True))))
-        self._rows = []
+        if not self._keys:
+            return
+        body = np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, keys.WIDTH)
+        texts = zip(_TEXTS, zip(*self._rows, strict=True), strict=True)
+        columns = {name: _text(column) for name, column in texts}
+        columns |= {n: columns[n].dictionary_encode() for n in _TEXTS if n != "name"}
+        self._packed.append(pa.table({"key": keys.column(body), **columns}))
+        self._keys, self._rows = [], []
 
 
-def _measured(waiting: "list[tuple[tuple[Any, ...], NDArray[np.uint8]]]") -> "pa.Table":
+def _text(column: Sequence[str]) -> "pa.Array":
     import pyarrow as pa
 
-    look = measure(np.stack([luma for _, luma in waiting]))
-    columns: dict[str, Any] = dict(
-        zip(FACTS, zip(*(row for row, _ in waiting), strict=True), strict=True)
-    )
-    # The shape of a thinned picture may round; the sides are those of the picture itself.
-    columns |= {name: pa.array(look.numbers[name]) for name in MEASURES}
-    columns |= {name: pa.array(look.hashes[name]) for name in HASHES}
-    thumbs = look.thumbs
-    storage = pa.py_buffer(np.ascontiguousarray(thumbs))
-    columns[THUMB] = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(thumbs.shape[1]), len(thumbs), [None, storage]
-    )
-    return pa.table(columns)
-
-
-def _concat(tables: "list[pa.Table]") -> "pa.Table":
-    import pyarrow as pa
-
-    if tables:
-        return pa.concat_tables(tables)
-    return pa.table({})
+    try:
+        return pa.array(column, pa.string())
+    except UnicodeEncodeError:  # a name that is not UTF-8
+        return pa.array([shown(text) for text in column], pa.string())

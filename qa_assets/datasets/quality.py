@@ -2,20 +2,17 @@
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.pictures import histogram
-from qa_assets.core.records.datasets import MEASURED, SAMPLES, DatasetSnapshot
+from qa_assets.core.records.datasets import PARTS, SAMPLES, DatasetSnapshot
 from qa_assets.core.records.quality import ODDEST, QUALITY, AlikeGroup, OddSample, SampleQuality
 from qa_assets.datasets import near_duplicates
 from qa_assets.datasets.contact_sheet import sheet_of
-from qa_assets.datasets.measures import HASHES, MEASURES, THUMB
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from qa_assets.datasets.measured import measured
 
 PLAIN_ENTROPY, PLAIN_CONTRAST = 0.5, 0.01
 """Below either (bits; share of the range) a picture has too little to see to be compared."""
@@ -24,36 +21,36 @@ ODD_FROM = 6.0
 """Robust standard deviations from the median of its class beyond which a sample is odd."""
 SIZES = ("width", "height")
 _MAD = 1.4826
+_WORDS, _NAMED = ("label", "part"), ("id", "name", "label")
+_SLICE = 1 << 16
+"""Rows that are written at once."""
+Columns = Mapping[str, Any]
+"""Arrow arrays of the sample table by name."""
 _SHOWN = ("brightness", "contrast", "sharpness", "entropy")
 
 
 def quality(snapshot: DatasetSnapshot) -> SampleQuality:
     """Judge what was measured when the snapshot was taken; opens no picture but those it shows."""
-    import pyarrow as pa
-
-    measured = _read(snapshot, MEASURED)
-    samples = _read(snapshot, SAMPLES)
-    numbers = {name: measured[name].to_numpy() for name in MEASURES}
+    look = measured(snapshot)
+    samples = _samples(snapshot)
+    numbers: dict[str, NDArray[Any]] = dict(look.numbers)
     numbers |= {name: samples[name].to_numpy() for name in SIZES}
-    group = _groups(measured, numbers)
-    labels = samples["label"].combine_chunks().dictionary_encode()
-    codes = labels.indices.to_numpy(zero_copy_only=False)
+    plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
+    group = near_duplicates.groups(look.hashes, look.thumbs, plain)
+    codes = samples["label"].indices.to_numpy(zero_copy_only=False)
     distance, which, typical = _oddness(numbers, codes)
-    columns: dict[str, Any] = {
-        "id": samples["id"],
-        "label": samples["label"],
-        "part": measured["part"],
-        "noticed": measured["noticed"],
+    odd = _oddest(samples, numbers, distance, which, typical)
+    counts = np.bincount(group[group >= 0]) if (group >= 0).any() else np.zeros(0, np.int64)
+    judged: dict[str, Any] = {
+        "noticed": (look.noticed, look.codes),
         **numbers,
         "group": group,
         "oddness": distance.astype(np.float32),
-        "odd_measure": pa.DictionaryArray.from_arrays(which, [*numbers]).cast(pa.string()),
+        "odd_measure": (which, tuple(numbers)),
     }
-    odd = _oddest(samples, numbers, distance, which, typical)
-    counts = np.bincount(group[group >= 0]) if (group >= 0).any() else np.zeros(0, np.int64)
     pictures = {f"{n}.svg": histogram(numbers[n], n) for n in _SHOWN}
     return SampleQuality(
-        samples=len(samples),
+        samples=len(group),
         means={n: float(np.mean(v, dtype=np.float64)) for n, v in numbers.items()},
         groups=_named_groups(samples, group, counts),
         group_count=len(counts),
@@ -61,45 +58,55 @@ def quality(snapshot: DatasetSnapshot) -> SampleQuality:
         blank=int((numbers["contrast"] == 0).sum()),
         oddest=odd,
         files={
-            QUALITY: _parquet(pa.table(columns)),
+            QUALITY: _written(samples, judged),
             **pictures,
             **({ODDEST: sheet_of(snapshot, [(o.id, o.label) for o in odd])} if odd else {}),
         },
     )
 
 
-def _read(snapshot: DatasetSnapshot, name: str) -> "pa.Table":
+def _samples(snapshot: DatasetSnapshot) -> Columns:
+    """The columns of the sample table that are judged or named, each as one array."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(io.BytesIO(snapshot.read(name)))
+    wanted: dict[str, Any] = {}
+    for name, columns in ((SAMPLES, ["id", "name", "label", *SIZES]), (PARTS, ["part"])):
+        body = snapshot.files[name]
+        source = io.BytesIO(body) if isinstance(body, bytes) else body
+        words = [n for n in columns if n in _WORDS]
+        found = pq.read_table(source, columns=columns, read_dictionary=words)
+        wanted |= {n: _whole(found[n]) for n in found.column_names}
+    return wanted
 
 
-def _parquet(table: "pa.Table") -> bytes:
+def _whole(column: Any) -> Any:
+    """A column as one array; its chunks are already of one dictionary."""
+    import pyarrow as pa
+
+    one = column.unify_dictionaries().combine_chunks()
+    return one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
+
+
+def _written(samples: Columns, judged: Mapping[str, Any]) -> bytes:
+    """The table of all samples as Parquet, written piece by piece."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    out = io.BytesIO()
-    pq.write_table(table, out, compression="zstd")
+    options: Mapping[str, Any] = {"use_dictionary": [*_WORDS, "noticed", "group", "odd_measure"]}
+    out, file = io.BytesIO(), None
+    for start in range(0, len(samples["id"]), _SLICE):
+        rows: dict[str, Any] = {"id": samples["id"].slice(start, _SLICE)}
+        rows |= {n: samples[n].slice(start, _SLICE).dictionary_decode() for n in _WORDS}
+        for name, values in judged.items():
+            codes, words = values if isinstance(values, tuple) else (values, None)
+            piece = pa.array(codes[start : start + _SLICE])
+            rows[name] = pa.array(words, pa.string()).take(piece) if words else piece
+        table = pa.table(rows)
+        file = file or pq.ParquetWriter(out, table.schema, compression="zstd", **options)
+        file.write_table(table)
+    if file:
+        file.close()
     return out.getvalue()
-
-
-def _groups(measured: "pa.Table", numbers: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
-    hashes = np.stack([measured[name].to_numpy() for name in HASHES], axis=1)
-    thumbs = _thumbs(measured)
-    plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
-    return near_duplicates.groups(hashes, thumbs, plain)
-
-
-def thumbnails(snapshot: DatasetSnapshot) -> NDArray[np.uint8]:
-    """Mean grey of the blocks of each sample, in the order of the sample table."""
-    return _thumbs(_read(snapshot, MEASURED))
-
-
-def _thumbs(measured: "pa.Table") -> NDArray[np.uint8]:
-    packed = measured[THUMB].combine_chunks()
-    width = packed.type.byte_width
-    buffer = np.frombuffer(packed.buffers()[1], np.uint8)
-    start = packed.offset * width
-    return buffer[start : start + len(packed) * width].reshape(len(packed), width)
 
 
 def _oddness(
@@ -109,12 +116,13 @@ def _oddness(
     distance = np.zeros(len(codes))
     which = np.zeros(len(codes), np.int32)
     typical = np.zeros(len(codes))
+    by_class = np.argsort(codes, kind="stable")
+    classes = np.split(by_class, np.flatnonzero(np.diff(codes[by_class])) + 1)
     for place, values in enumerate(numbers.values()):
         least = float(np.std(values)) / 2
         if not least:
             continue
-        for code in range(int(codes.max(initial=-1)) + 1):
-            rows = np.flatnonzero(codes == code)
+        for rows in classes:
             middle, spread = _spread(values[rows])
             # where most of a class is alike, the spread of the whole set says what is far
             away = np.abs(values[rows] - middle) / max(spread, least)
@@ -131,7 +139,7 @@ def _spread(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def _oddest(
-    samples: "pa.Table",
+    samples: Columns,
     numbers: Mapping[str, NDArray[Any]],
     distance: NDArray[np.float64],
     which: NDArray[np.int32],
@@ -155,7 +163,7 @@ def _oddest(
 
 
 def _named_groups(
-    samples: "pa.Table", group: NDArray[np.int64], counts: NDArray[np.int64]
+    samples: Columns, group: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> tuple[AlikeGroup, ...]:
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(len(counts)))
@@ -163,13 +171,9 @@ def _named_groups(
     for number in np.argsort(-counts, kind="stable")[:NAMED_GROUPS].tolist():
         rows = order[starts[number] : starts[number] + counts[number]]
         # every label is named, whatever is cut off
-        named = samples.take(rows[:NAMED_IN_GROUP])
-        labels = set(samples["label"].take(rows).to_pylist()) - set(named["label"].to_pylist())
+        named = {n: samples[n].take(rows[:NAMED_IN_GROUP]).to_pylist() for n in _NAMED}
+        labels = set(samples["label"].take(rows).to_pylist()) - set(named["label"])
         found.append(
-            AlikeGroup(
-                tuple(named["id"].to_pylist()),
-                tuple(named["name"].to_pylist()),
-                (*named["label"].to_pylist(), *sorted(labels)),
-            )
+            AlikeGroup(tuple(named["id"]), tuple(named["name"]), (*named["label"], *sorted(labels)))
         )
     return tuple(found)

@@ -1,17 +1,21 @@
 """What is odd about samples that are used all the same: by a stated rule, named and counted."""
 
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qa_assets.core.records.datasets import Remark
+from qa_assets.core.tables import compute
 from qa_assets.datasets.pictures import GREY
 from qa_assets.datasets.source import visible
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 NAMED = 20
 """Remarks of one kind that are kept word for word; all of them are counted."""
@@ -31,88 +35,179 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
 }
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
-_UNPORTABLE = frozenset('\\:*?"<>|')
-_INVISIBLE = frozenset(("Cf", "Co"))
+_RESERVED = r"(?i)(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)"
+_UNPORTABLE = r'[\\:*?"<>|]'
+_INVISIBLE = r"[\p{Cf}\p{Co}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Remarks of one kind: the first of them, and how many there are."""
+
+    code: str
+    count: int
+    first: Sequence[Remark]
 
 
 def remarks_of(
-    files: "pd.DataFrame", given: Iterable[Remark]
+    files: "pa.Table", given: Sequence[Remark], counts: Mapping[str, int]
 ) -> tuple[tuple[Remark, ...], dict[str, int]]:
     """Everything odd about the files that are used.
 
     Args:
-        files: One row a usable file: id, name, label, part, format, mode, noticed.
-        given: What the reader noticed.
+        files: One row a usable file: name, format, mode, noticed.
+        given: What was noticed before, the first of each kind.
+        counts: How often.
 
     Returns:
         The first of each kind, and how many of each kind there are.
     """
-    kept: list[Remark] = []
-    counts: Counter[str] = Counter()
-    for remark in (*given, *_of_pictures(files), *_of_names(files), *_of_copies(files)):
-        counts[remark.code] += 1
-        if counts[remark.code] <= NAMED:
-            kept.append(remark)
-    return tuple(kept), dict(counts)
+    kept = list(given)
+    total = Counter(counts)
+    for found in (*_of_pictures(files), *_of_names(files["name"].combine_chunks())):
+        kept += found.first[: max(0, NAMED - total[found.code])]
+        total[found.code] += found.count
+    return tuple(kept), {code: n for code, n in total.items() if n}
 
 
-def _of_pictures(files: "pd.DataFrame") -> Iterator[Remark]:
-    odd = files[files["noticed"] != ""]
-    for name, noticed in zip(odd["name"], odd["noticed"], strict=True):
-        for code in noticed.split(","):
-            yield Remark(code, visible(name), RULES[code])
-    yield from _of_modes(files)
+def _of_pictures(files: "pa.Table") -> Iterator[Counted]:
+    names = files["name"]
+    noticed = _coded(files["noticed"])
+    for code, rule in RULES.items():
+        says = noticed.where(lambda word, code=code: code in word.split(","))
+        yield _named(code, names, says, rule)
+    yield _of_modes(names, _coded(files["mode"]), noticed)
+    kinds = _coded(files["format"])
     for kind, endings in ENDINGS.items():
-        same = files.loc[files["format"] == kind, "name"]
-        for name in same[~same.str.lower().str.endswith(endings)]:
-            if "." in name.rsplit("/", 1)[-1]:
-                what = f"is called otherwise, but is {kind}; the content decides."
-                yield Remark("IMG_EXTENSION", visible(name), what, f"Call it {endings[0]}.")
+        same = kinds.where(lambda word, kind=kind: word == kind)
+        if same.any():
+            what = f"is called otherwise, but is {kind}; the content decides."
+            yield _named(
+                "IMG_EXTENSION", names, same & _ends_otherwise(names, endings), what,
+                f"Call it {endings[0]}.",
+            )  # fmt: skip
 
 
-def _of_modes(files: Any) -> Iterator[Remark]:
-    grey = files["mode"].isin(list(GREY))
-    if not len(files) or grey.all() or not grey.any():
-        return
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A column of few different words: each row by the number of its word."""
+
+    codes: NDArray[np.integer]
+    words: list[str]
+
+    def where(self, wanted: Callable[[str], bool]) -> NDArray[np.bool_]:
+        return np.array([wanted(w) for w in self.words], np.bool_)[self.codes]
+
+
+def _coded(column: Any) -> _Words:
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = pa.concat_arrays(coded.unify_dictionaries().chunks)
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    return _Words(codes, coded.dictionary.to_pylist() or [""])
+
+
+def _named(
+    code: str, names: Any, rows: NDArray[np.bool_], message: str, remedy: str = ""
+) -> Counted:
+    places = np.flatnonzero(rows)
+    first = names.take(places[:NAMED]).to_pylist()
+    return Counted(code, len(places), [Remark(code, visible(n), message, remedy) for n in first])
+
+
+def _ends_otherwise(names: Any, endings: tuple[str, ...]) -> NDArray[np.bool_]:
+    right = r"(?i)({})$".format("|".join(e.replace(".", r"\.") for e in endings))
+    return _matches(names, r"\.[^/]*$") & ~_matches(names, right)
+
+
+def _matches(names: Any, pattern: str) -> NDArray[np.bool_]:
+    return (
+        compute()
+        .match_substring_regex(names, pattern)
+        .to_numpy(zero_copy_only=False)
+        .astype(np.bool_)
+    )
+
+
+def _of_modes(names: Any, modes: _Words, noticed: _Words) -> Counted:
+    grey = modes.where(lambda word: word in GREY)
+    if not len(grey) or grey.all() or not grey.any():
+        return Counted("IMG_MODE", 0, ())
     most = bool(grey.mean() > 0.5)
     words = ("in colour", "grey") if most else ("grey", "in colour")
-    odd = files.loc[(grey != most) & ~files["noticed"].str.contains("IMG_MODE"), "name"]
-    for name in odd:
-        what = f"is {words[0]}, most of the others are {words[1]}."
-        yield Remark("IMG_MODE", visible(name), what, "Make them alike.")
+    odd = (grey != most) & ~noticed.where(lambda word: "IMG_MODE" in word)
+    what = f"is {words[0]}, most of the others are {words[1]}."
+    return _named("IMG_MODE", names, odd, what, "Make them alike.")
 
 
-def _of_names(files: "pd.DataFrame") -> Iterator[Remark]:
-    alike: dict[str, list[str]] = {}
-    for name in files["name"]:
-        if name.isascii() and name.isprintable():
-            folded = name.lower()
-        else:
-            folded = unicodedata.normalize("NFC", name).casefold()
-            if any(unicodedata.category(c) in _INVISIBLE for c in name):
-                yield Remark("NAME_CONTROL", visible(name), "has characters that nobody sees.")
-        alike.setdefault(folded, []).append(name)
-        if not _UNPORTABLE.isdisjoint(name) or (_RESERVED.search(name) and _reserved(name)):
-            yield Remark("NAME_PORTABLE", visible(name), "cannot be checked out on Windows.")
-    for names in alike.values():
-        if len(set(names)) > 1:
-            item = ", ".join(visible(n) for n in sorted(set(names)))
-            yield Remark("NAME_COLLISION", item, "are one name where case or accents do not count.")
+def _of_names(names: Any) -> Iterator[Counted]:
+    plain = compute().string_is_ascii(names).to_numpy(zero_copy_only=False).astype(np.bool_)
+    if not plain.all():
+        what = "has characters that nobody sees."
+        yield _named("NAME_CONTROL", names, _matches(names, _INVISIBLE), what)
+    unportable = _matches(names, _UNPORTABLE) | _matches(names, _RESERVED)
+    yield _named("NAME_PORTABLE", names, unportable, "cannot be checked out on Windows.")
+    yield _collisions(names, _folded(names, plain))
 
 
-def _reserved(name: str) -> bool:
-    return any(_RESERVED.match(part) for part in name.split("/"))
+def _folded(names: Any, plain: NDArray[np.bool_]) -> Any:
+    """Each name as a file system sees it that knows neither case nor accents' spelling."""
+    import pyarrow as pa
+
+    pc = compute()
+    lower = pc.ascii_lower(names)
+    odd = pa.array(~plain)
+    if plain.all():
+        return lower
+    spelt = [unicodedata.normalize("NFC", n).casefold() for n in names.filter(odd).to_pylist()]
+    return pc.replace_with_mask(lower, odd, pa.array(spelt, pa.string()))
 
 
-def _of_copies(files: "pd.DataFrame") -> Iterator[Remark]:
-    copies = files[files.duplicated("id", keep=False)]
-    for _, same in copies.groupby("id", sort=False):
-        first, *others = same["name"]
-        parts = sorted(set(same["part"]) - {""})
-        if len(parts) > 1:
-            item = ", ".join(visible(n) for n in same["name"])
-            yield Remark("SET_LEAK", item, f"are one picture on two sides: {' and '.join(parts)}.")
-        for other in others:
-            what = f"has the same bytes as {visible(first)}; the sample is used once."
-            yield Remark("SET_DUPLICATE", visible(other), what)
+def _collisions(names: Any, folded: Any) -> Counted:
+    if compute().count_distinct(folded).as_py() == len(folded):
+        return Counted("NAME_COLLISION", 0, ())
+    codes = folded.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero((np.bincount(codes) > 1)[codes])
+    alike: dict[int, set[str]] = {}
+    for code, name in zip(codes[rows].tolist(), names.take(rows).to_pylist(), strict=True):
+        alike.setdefault(code, set()).add(name)
+    what = "are one name where case or accents do not count."
+    found = [sorted(group) for group in alike.values() if len(group) > 1]
+    items = (", ".join(visible(n) for n in group) for group in found[:NAMED])
+    return Counted("NAME_COLLISION", len(found), [Remark("NAME_COLLISION", i, what) for i in items])
+
+
+def remarks_of_copies(copies: Any) -> Iterator[Counted]:
+    """What the same bytes under several names are worth saying.
+
+    Args:
+        copies: A data frame of one row a file whose bytes stand elsewhere too: content, name,
+            part; in the order of reading.
+    """
+    if copies.empty:
+        return
+    again = copies[copies.duplicated("content")]
+    original = copies.drop_duplicates("content").set_index("content")["name"]
+    doubles = [
+        Remark(
+            "SET_DUPLICATE",
+            visible(name),
+            f"has the same bytes as {visible(original[content])}; the sample is used once.",
+        )
+        for content, name in zip(again["content"][:NAMED], again["name"][:NAMED], strict=True)
+    ]
+    sides = copies[copies["part"] != ""].groupby("content", sort=False)["part"].nunique()
+    leaked = sides.index[sides > 1]
+    shown = copies[copies["content"].isin(leaked[:NAMED])]
+    leaks = [_leak(same) for _, same in shown.groupby("content", sort=False)]
+    yield Counted("SET_LEAK", len(leaked), leaks)
+    yield Counted("SET_DUPLICATE", len(again), doubles)
+
+
+def _leak(same: Any) -> Remark:
+    item = ", ".join(visible(n) for n in same["name"])
+    parts = " and ".join(sorted(set(same["part"]) - {""}))
+    return Remark("SET_LEAK", item, f"are one picture on two sides: {parts}.")

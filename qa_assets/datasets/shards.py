@@ -1,88 +1,216 @@
-"""Raw bytes packed into Parquet files: a few large files instead of many small ones."""
+"""Samples packed into pairs of Parquet files: raw bytes, and beside them what was measured of each.
 
-from collections.abc import Collection, Mapping
+A pair never changes: the next version of a dataset uses it as it is, or a copy without what is
+gone. What was measured by other code than today's is measured anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.digests import digest_json
 from qa_assets.core.record import Record
+from qa_assets.core.records.datasets import MEASURES_SHARD, PAYLOAD_SHARD
+from qa_assets.core.tables import compute
+from qa_assets.datasets import keys
+from qa_assets.datasets.contents import FACTS, Waiting
+from qa_assets.datasets.pictures import Picture
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SHARD_BYTES = 64 << 20
-"""Payload of one shard; a reader holds one of them in memory."""
+"""Payload of one shard."""
+GROUP_BYTES = 2 << 20
+"""Payload that is written, and read, at once."""
+_MEASURED_BY = b"measured_by"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One shard: its payloads, and the measures of the same samples."""
+
+    payloads: Path
+    measures: Path
+
+
+@cache
+def measured_by() -> str:
+    """Identity of the code and the libraries that decide what is measured of given bytes."""
+    import inspect
+    from importlib.metadata import version
+
+    from qa_assets.datasets import contents, measures, pictures, png
+    from qa_assets.preprocessing import image
+
+    modules = (contents, measures, pictures, png, image)
+    sources = {m.__name__: inspect.getsource(m) for m in modules}
+    return digest_json([sources, {name: version(name) for name in ("numpy", "pillow")}])
 
 
 class ShardWriter:
-    """Writes ``payload-NNNNN.parquet`` files into a folder, as many as it takes."""
+    """Writes pairs into a folder, as many as it takes; holds some megabytes at a time."""
 
     def __init__(self, folder: Path, shard_bytes: int = SHARD_BYTES) -> None:
         self.folder = folder
         self._shard_bytes = shard_bytes
-        self._ids: list[str] = []
+        self._keys: list[bytes] = []
         self._payloads: list[bytes] = []
-        self._pending = 0
-        self._files: dict[str, Path] = {}
+        self._waiting = Waiting()
+        self._pending = self._written = 0
+        self._file: Any = None
+        self._pairs: list[Pair] = []
+        self._facts: list[pa.Table] = []
 
-    def add(self, sample: str, payload: bytes) -> None:
+    def add(self, key: bytes, payload: bytes, picture: Picture) -> None:
         """Append one sample."""
-        self._ids.append(sample)
+        self._keys.append(key)
         self._payloads.append(payload)
+        self._waiting.add(key, len(payload), picture)
         self._pending += len(payload)
-        if self._pending >= self._shard_bytes:
-            self._flush()
+        whole = self._written + self._pending >= self._shard_bytes
+        if whole or self._pending >= GROUP_BYTES:
+            self._write()
+        if whole:
+            self._finish()
 
-    def close(self, *, kept: Collection[str]) -> Mapping[str, Path]:
-        """Finish, keeping only samples that turned out to be usable.
+    def facts(self) -> "list[pa.Table]":
+        """Finish; ``FACTS`` of everything that was added."""
+        self._write()
+        self._finish()
+        return self._facts
 
-        Returns:
-            The shards by name.
-        """
-        self._flush()
-        return {name: path for name, path in self._files.items() if _keep(path, path, kept)}
+    def kept(self, ids: keys.Keys) -> list[Pair]:
+        """The pairs, holding only what turned out to be usable."""
+        return [pair for made in self._pairs if (pair := _keep(made, self.folder, ids))]
 
-    def _flush(self) -> None:
-        if not self._ids:
+    def _write(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self._keys:
             return
-        name = f"payload-{len(self._files):05d}.parquet"
-        self._files[name] = self.folder / name
-        _write(self._files[name], self._ids, self._payloads)
-        self._ids, self._payloads, self._pending = [], [], 0
+        columns = {
+            "id": keys.spelt(np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, keys.WIDTH)),
+            "payload": pa.array(self._payloads, pa.large_binary()),
+        }
+        group = pa.table(columns)
+        if self._file is None:
+            place = self._next().payloads
+            self._file = pq.ParquetWriter(place, group.schema, **_PLAIN)
+        self._file.write_table(group)
+        self._written += self._pending
+        self._keys, self._payloads, self._pending = [], [], 0
+
+    def _finish(self) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        pair, table = self._next(), self._waiting.measured()
+        _write_measures(table, pair.measures)
+        self._facts.append(table.select(FACTS))
+        self._pairs.append(pair)
+        self._file, self._written, self._waiting = None, 0, Waiting()
+
+    def _next(self) -> Pair:
+        number = len(self._pairs)
+        return Pair(*(self.folder / n.format(number) for n in (PAYLOAD_SHARD, MEASURES_SHARD)))
 
 
-def _write(path: Path, ids: list[str], payloads: list[bytes]) -> None:
+# Image files are compressed already, and a dictionary of distinct bytes would only double them.
+_PLAIN: Mapping[str, Any] = {
+    "compression": "none", "use_dictionary": False, "write_statistics": False
+}  # fmt: skip
+
+
+def _write_measures(table: "pa.Table", place: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {"id": pa.array(ids, pa.string()), "payload": pa.array(payloads, pa.large_binary())}
-    # Image files are compressed already, and a dictionary of distinct bytes would only double them.
-    pq.write_table(
-        pa.table(columns), path, compression="none", use_dictionary=False, write_statistics=False
-    )
+    words = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
+    table = table.replace_schema_metadata({_MEASURED_BY: measured_by().encode()})
+    options: Mapping[str, Any] = {"use_dictionary": words, "write_statistics": False}
+    pq.write_table(table, place, compression="zstd", **options)
 
 
-def kept_shards(snapshot: Record, kept: Collection[str], folder: Path) -> list[Path]:
-    """The shards of an earlier snapshot, as they are where all of their samples are still used."""
-    found: list[Path] = []
-    for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
-        old = snapshot.files[name]
-        if isinstance(old, bytes):
-            path = folder / f"earlier-{name}"
-            path.write_bytes(old)
-            old = path
-        place = _keep(old, folder / f"earlier-{name}", kept)
-        if place is not None:
-            found.append(place)
-    return found
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier snapshot holds that need not be decoded again.
+
+    Attributes:
+        pairs: Its shards that today's code would measure alike.
+        facts: ``FACTS`` of every sample in them.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    facts: "tuple[pa.Table, ...]" = field(default=())
+
+    def kept(self, folder: Path, ids: keys.Keys) -> list[Pair]:
+        """The pairs, as they are where all of their samples are still used."""
+        return [pair for old in self.pairs if (pair := _keep(old, folder, ids, "earlier-"))]
 
 
-def _keep(path: Path, place: Path, kept: Collection[str]) -> Path | None:
-    """A shard without what is not kept: itself, a new one at ``place``, or none."""
+def earlier_shards(snapshot: Record | None, folder: Path) -> Earlier:
+    """The usable shards of an earlier snapshot."""
     import pyarrow.parquet as pq
 
-    ids = pq.read_table(path, columns=["id"])["id"].to_pylist()
-    wanted = [i in kept for i in ids]
-    if all(wanted):
-        return path
-    if not any(wanted):
-        return None
-    payloads = pq.read_table(path, columns=["payload"])["payload"].to_pylist()
-    chosen = [(i, p) for i, p, w in zip(ids, payloads, wanted, strict=True) if w]
-    _write(place, [i for i, _ in chosen], [p for _, p in chosen])
+    found: list[Pair] = []
+    facts: list[pa.Table] = []
+    for pair in pairs_of(snapshot, folder) if snapshot else ():
+        file = pq.ParquetFile(pair.measures, read_dictionary=["format", "mode", "noticed"])
+        said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
+        if said.get(_MEASURED_BY) == measured_by().encode():
+            found.append(pair)
+            facts.append(file.read(columns=list(FACTS)))
+    return Earlier(tuple(found), tuple(facts))
+
+
+def measured_alike(snapshot: Record, folder: Path) -> bool:
+    """Whether all of its shards are as today's code would measure them."""
+    pairs = sum(1 for _ in pairs_of(snapshot, folder))
+    return pairs == len(earlier_shards(snapshot, folder).pairs) > 0
+
+
+def pairs_of(snapshot: Record, folder: Path) -> Iterator[Pair]:
+    """The shards of a snapshot that has measures beside all of its payloads."""
+    number = 0
+    while {PAYLOAD_SHARD.format(number), MEASURES_SHARD.format(number)} <= snapshot.files.keys():
+        names = PAYLOAD_SHARD.format(number), MEASURES_SHARD.format(number)
+        yield Pair(*(_on_disk(snapshot.files[name], folder / f"held-{name}") for name in names))
+        number += 1
+
+
+def _on_disk(body: bytes | Path, place: Path) -> Path:
+    if isinstance(body, Path):
+        return body
+    place.write_bytes(body)
     return place
+
+
+def _keep(pair: Pair, folder: Path, ids: keys.Keys, prefix: str = "kept-") -> Pair | None:
+    """A pair without what is not kept: itself, a new one, or none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    there = keys.of_column(pq.read_table(pair.measures, columns=["key"])["key"])
+    wanted: NDArray[np.bool_] = keys.locate(there, ids) >= 0
+    if wanted.all():
+        return pair
+    if not wanted.any():
+        return None
+    new = Pair(folder / f"{prefix}{pair.payloads.name}", folder / f"{prefix}{pair.measures.name}")
+    measures = pq.read_table(pair.measures, read_dictionary=["format", "mode", "noticed"])
+    _write_measures(measures.filter(pa.array(wanted)), new.measures)
+    spelt = keys.spelt(there[wanted])
+    with pq.ParquetFile(pair.payloads) as old, pq.ParquetWriter(
+        new.payloads, old.schema_arrow, **_PLAIN
+    ) as out:  # fmt: skip
+        for number in range(old.num_row_groups):
+            group = old.read_row_group(number)
+            out.write_table(group.filter(compute().is_in(group["id"], value_set=spelt)))
+    return new

@@ -1,12 +1,13 @@
 """Numbers that describe a snapshot, by class and as a whole, and how they came to be."""
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa_assets.core.digests import canonical_json
+from qa_assets.core.digests import canonical_json, digest_json
 from qa_assets.core.pictures import bars
 from qa_assets.core.record import Earlier
 from qa_assets.core.records.datasets import (
@@ -23,8 +24,10 @@ from qa_assets.core.records.datasets import (
 )
 from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table, table_bytes
+from qa_assets.datasets import sketches
+from qa_assets.datasets.measured import thumbnails
 from qa_assets.datasets.measures import MEASURES
-from qa_assets.datasets.quality import thumbnails
+from qa_assets.datasets.shards import measured_by
 from qa_assets.datasets.sketches import Sketch, as_json, from_json, of_numbers, of_words
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ def statistics(
         SKETCHES: _written(sketch(samples)),
         LOOKS: table_bytes(_looks(snapshot, samples)),
     }
-    if before is not None:
+    if before is not None and before.measured_by == _code():
         files |= _kept(before, same=before.version == snapshot.version)
     return DatasetStatistics(
         samples=len(samples),
@@ -72,6 +75,7 @@ def statistics(
         brightness_mean=float(np.mean(brightness)),
         brightness_std=float(np.std(brightness)),
         version=snapshot.version,
+        measured_by=_code(),
         history=_history(snapshot.version, before),
         files=files,
     )
@@ -109,8 +113,13 @@ def read_sketches(record: DatasetStatistics, name: str) -> dict[str, Sketch]:
     return {column: from_json(value) for column, value in body.items()}
 
 
-def _written(sketches: Sketches) -> bytes:
-    return canonical_json({name: as_json(s) for name, s in sketches.items()})
+def _code() -> str:
+    """Identity of the code that decides what the sketches mean: others are not compared."""
+    return digest_json([measured_by(), inspect.getsource(sketches)])
+
+
+def _written(found: Sketches) -> bytes:
+    return canonical_json({name: as_json(s) for name, s in found.items()})
 
 
 def _before(version: str, earlier: Earlier | None) -> DatasetStatistics | None:

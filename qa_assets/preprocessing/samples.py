@@ -1,6 +1,5 @@
 """The samples of one split, decoded: what training, evaluation, export and benchmarks read."""
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
-from qa_assets.core.tables import read_table
+from qa_assets.core.tables import compute, read_table
 from qa_assets.preprocessing import image
 
 if TYPE_CHECKING:
@@ -65,15 +64,22 @@ def labels_of(splits: DatasetSplits, split: Split) -> dict[str, tuple[str, str]]
 def read_payloads(
     snapshot: DatasetSnapshot, wanted: frozenset[str] | None = None
 ) -> "Iterator[tuple[str, bytes]]":
-    """Id and raw bytes of each wanted sample (all of them by default), one shard in memory."""
+    """Id and raw bytes of each wanted sample (all of them by default), a few MiB in memory."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    pc = compute()
+    chosen = None if wanted is None else pa.array(sorted(wanted), pa.string())
     for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
-        file = pq.ParquetFile(io.BytesIO(snapshot.read(name)))
-        ids = file.read(columns=["id"])["id"].to_pylist()
-        places = [i for i, sample in enumerate(ids) if wanted is None or sample in wanted]
-        if not places:
-            continue
-        payloads = file.read(columns=["payload"])["payload"]
-        for place in places:
-            yield ids[place], payloads[place].as_py()
+        body = snapshot.files[name]
+        source = pa.BufferReader(body) if isinstance(body, bytes) else body
+        with pq.ParquetFile(source, memory_map=True) as shard:
+            for number in range(shard.num_row_groups):
+                ids = shard.read_row_group(number, columns=["id"])["id"]
+                rows = None if chosen is None else pc.is_in(ids, value_set=chosen)
+                if rows is not None and not pc.any(rows).as_py():
+                    continue
+                payloads = shard.read_row_group(number, columns=["payload"])["payload"]
+                if rows is not None:
+                    ids, payloads = ids.filter(rows), payloads.filter(rows)
+                yield from zip(ids.to_pylist(), payloads.to_pylist(), strict=True)

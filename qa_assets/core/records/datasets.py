@@ -8,7 +8,8 @@ from qa_assets.core.record import Metadata, Record, table
 
 Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
-MEASURED = "measures.parquet"
+PARTS = "parts.parquet"
+PAYLOAD_SHARD, MEASURES_SHARD = "payload-{:05d}.parquet", "measures-{:05d}.parquet"
 CONTACT_SHEET = "contact_sheet.png"
 STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
@@ -42,10 +43,10 @@ class DatasetSnapshot(Record):
 
     Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload),
     label, group, name (where it was found), copies (how often), bytes, format, width, height, mode.
-    ``measures.parquet``: same rows: id, part (the side the source puts it on), noticed (codes), the
-    numbers, hashes and thumbnail of ``qa_assets.datasets.measures``.
+    ``parts.parquet``: same rows: part (the side the source puts it on, "" where it does not say).
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
-    ``contact_sheet.png``.
+    ``measures-NNNNN.parquet``: what was measured of the samples of the shard of that number: key
+    (the id as bytes) and the columns of ``qa_assets.datasets.contents``. ``contact_sheet.png``.
 
     Attributes:
         name: What people call the dataset; no part of its version.
@@ -113,6 +114,7 @@ class DatasetStatistics(Record):
         groups: Distinct groups.
         brightness_mean: Over all samples, in [0, 1].
         brightness_std: Over all samples.
+        measured_by: Identity of the code that decides what the measures mean.
         history: The same for each version before, the oldest first.
     """
 
@@ -122,11 +124,12 @@ class DatasetStatistics(Record):
     brightness_mean: float
     brightness_std: float
     version: str = ""
+    measured_by: str = ""
     history: tuple[VersionNumbers, ...] = ()
 
     def metadata(self) -> Metadata:
         """The numbers, the class bars, and how it came to be."""
-        shown = dict(Record.metadata(self))
+        shown = {k: v for k, v in Record.metadata(self).items() if k != "measured_by"}
         rows: list[tuple[object, ...]] = list(self.class_counts.items())
         shown["samples per class"] = table(("class", "samples"), rows)
         past: list[tuple[object, ...]] = [

@@ -1,0 +1,80 @@
+"""What is known of a content, whatever it is called: its facts and the measures of its look."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.datasets import keys
+from qa_assets.datasets.measures import HASHES, MEASURES, THUMB, measure, thinned
+from qa_assets.datasets.pictures import Picture
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FACTS = ("key", "bytes", "format", "width", "height", "mode", "noticed")
+"""Columns of what a content is; ``MEASURES``, the hashes and the thumbnail follow them."""
+WORDS = ("format", "mode", "noticed")
+"""Those that hold few different words."""
+_BATCH_PIXELS = 1 << 17
+"""Pixels that are measured at once: as many as stay in a processor's cache."""
+_HELD_PIXELS = 4 << 20
+_NUMBERS = {"bytes": np.int64, "width": np.int64, "height": np.int64}
+Row = tuple[bytes, int, str, int, int, str, str]
+
+
+class Waiting:
+    """Decoded pictures, measured together with others of their size."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, int], list[tuple[Row, NDArray[np.uint8]]]] = {}
+        self._pixels = 0
+        self._measured: list[pa.Table] = []
+
+    def add(self, key: bytes, size: int, picture: Picture) -> None:
+        """Take one; its pixels are kept until it is measured."""
+        assert picture.luma is not None
+        luma = thinned(picture.luma)
+        row = (key, size, picture.format, picture.width, picture.height, picture.mode,
+               ",".join(picture.noticed))  # fmt: skip
+        self._held.setdefault((luma.shape[0], luma.shape[1]), []).append((row, luma))
+        self._pixels += luma.size
+        if self._pixels > _HELD_PIXELS:
+            self._measure()
+
+    def measured(self) -> "pa.Table":
+        """One row each: ``FACTS``, measures, hashes, thumbnail."""
+        import pyarrow as pa
+
+        self._measure()
+        return pa.concat_tables(self._measured).unify_dictionaries().combine_chunks()
+
+    def _measure(self) -> None:
+        for (height, width), held in self._held.items():
+            step = max(1, _BATCH_PIXELS // (height * width))
+            for start in range(0, len(held), step):
+                self._measured.append(_measured(held[start : start + step]))
+        self._held, self._pixels = {}, 0
+
+
+def _measured(held: "list[tuple[Row, NDArray[np.uint8]]]") -> "pa.Table":
+    import pyarrow as pa
+
+    look = measure(np.stack([luma for _, luma in held]))
+    facts: dict[str, Any] = dict(
+        zip(FACTS, zip(*(row for row, _ in held), strict=True), strict=True)
+    )
+    columns: dict[str, Any] = {
+        "key": pa.array(facts["key"], pa.binary(keys.WIDTH)),
+        # The shape of a thinned picture may round; the sides are those of the picture itself.
+        **{name: pa.array(np.array(facts[name], kind)) for name, kind in _NUMBERS.items()},
+        **{name: pa.array(facts[name], pa.string()).dictionary_encode() for name in WORDS},
+    }
+    columns = {name: columns[name] for name in FACTS}
+    columns |= {name: pa.array(look.numbers[name]) for name in MEASURES}
+    columns |= {name: pa.array(look.hashes[name]) for name in HASHES}
+    storage = pa.py_buffer(np.ascontiguousarray(look.thumbs))
+    columns[THUMB] = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(look.thumbs.shape[1]), len(held), [None, storage]
+    )
+    return pa.table(columns)

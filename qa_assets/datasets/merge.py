@@ -1,0 +1,172 @@
+"""Files to samples: one row a content, sorted by digest; one content under two labels is of no use.
+
+All of it on whole columns; only files whose bytes stand twice are looked at one by one.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.errors import InputRefused, Problem
+from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.tables import compute
+from qa_assets.datasets import keys
+from qa_assets.datasets.source import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+NAMED = 5
+"""Items that a refusal spells out in its own message; all of them follow as problems."""
+_SLICE = 1 << 16
+"""Rows that are spelt out as text at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The samples of a source.
+
+    Attributes:
+        keys: One a sample, sorted.
+        columns: Same rows: label, group, name, part, copies.
+        repeated: One row a file whose bytes stand twice: content, place (in what was found), name,
+            label, group, part; in the order of reading.
+        conflicts: Files of one content under two labels, all set aside.
+    """
+
+    keys: keys.Keys
+    columns: "pa.Table"
+    repeated: "pd.DataFrame"
+    conflicts: list[Quarantined]
+
+
+def merge(found: "pa.Table") -> Merged:
+    """One row a content.
+
+    Args:
+        found: One row a file, columns of ``intake.FOUND``.
+    """
+    import pyarrow as pa
+
+    ids = keys.of_column(found["key"])
+    order = keys.order(ids)
+    starts = np.flatnonzero(~keys.repeats(ids[order]))
+    copies = np.diff(np.append(starts, len(order)))
+    first = order[starts]  # a place in ``found`` for every content
+    grouped = first.copy()  # where its group is taken from
+    repeated: Any = _repeated(found, order, starts, copies)
+    bad = np.zeros(len(starts), np.bool_)
+    conflicts: list[Quarantined] = []
+    if len(repeated):
+        by_content: Any = repeated.groupby("content", sort=True)
+        contents = np.fromiter(by_content.indices, np.intp)
+        bad[contents] = by_content["label"].nunique().to_numpy() > 1
+        for column, places in (("name", first), ("group", grouped)):
+            least = repeated.sort_values([column, "name"]).drop_duplicates("content")
+            places[least["content"].to_numpy()] = least["place"].to_numpy()
+        wrong = repeated[bad[repeated["content"].to_numpy()]].sort_values(["content", "name"])
+        conflicts = [c for _, same in wrong.groupby("content") for c in _conflicts(same)]
+    first, grouped = first[~bad], grouped[~bad]
+    columns = {n: found[n].take(pa.array(first)) for n in ("label", "name", "part")}
+    columns["group"] = found["group"].take(pa.array(grouped))
+    columns["copies"] = pa.array(copies[~bad].astype(np.int64))
+    return Merged(ids[first], pa.table(columns), repeated, conflicts)
+
+
+def _repeated(
+    found: "pa.Table", order: NDArray[Any], starts: NDArray[Any], copies: NDArray[Any]
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    content = np.repeat(np.arange(len(starts)), copies)
+    rows = np.flatnonzero(copies[content] > 1) if len(starts) else starts
+    places = order[rows]
+    texts = found.select(["name", "label", "group", "part"]).take(places)
+    columns = {n: np.array(texts[n].to_pylist(), object) for n in texts.column_names}
+    return pd.DataFrame({"content": content[rows], "place": places, **columns})
+
+
+def _conflicts(same: "pd.DataFrame") -> Iterator[Quarantined]:
+    pairs = list(zip(same["name"], same["label"], strict=True))
+    for name, label in pairs:
+        other, said = next(p for p in pairs if p[1] != label)
+        what = f"has the same bytes as {other}, but is labelled {label!r}, not {said!r}."
+        yield Quarantined("SET_LABEL_CONFLICT", name, what, "Remove the wrong one.")
+
+
+def version_of(merged: Merged) -> str:
+    """Digest of ids, labels and groups, whatever the samples are called.
+
+    The text that is digested is one canonical JSON list ``[id, label, group]`` a line.
+    """
+    import pyarrow as pa
+
+    digest = hashlib.sha256()
+    texts = [_escaped(merged.columns[n]) for n in ("label", "group")]
+    for start in range(0, len(merged.keys), _SLICE):
+        ids = keys.spelt(merged.keys[start : start + _SLICE])
+        label, group = (codes.slice(start, _SLICE).dictionary_decode() for codes in texts)
+        lines = compute().binary_join_element_wise(
+            pa.scalar('["'), ids, pa.scalar('",'), label, pa.scalar(","), group,
+            pa.scalar("]\n"), pa.scalar(""),
+        )  # fmt: skip
+        offsets, body = lines.buffers()[1:]
+        ends = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
+        digest.update(memoryview(body)[int(ends[0]) : int(ends[-1])])
+    return digest.hexdigest()
+
+
+def coded(column: Any) -> "pa.DictionaryArray":
+    """A column of few different words, as one array of their numbers."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
+def _escaped(column: Any) -> "pa.DictionaryArray":
+    import pyarrow as pa
+
+    given = coded(column)
+    words = [json.dumps(word, ensure_ascii=False) for word in given.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(given.indices, pa.array(words, pa.string()))
+
+
+def classes_of(merged: Merged) -> tuple[str, ...]:
+    """The labels that samples have, sorted."""
+    labels = coded(merged.columns["label"])
+    used = np.unique(labels.indices.to_numpy(zero_copy_only=False))
+    return tuple(sorted(labels.dictionary[int(code)].as_py() for code in used))
+
+
+def refuse_unusable(path: str, classes: tuple[str, ...], aside: list[Quarantined]) -> None:
+    """Refuse a set without two classes.
+
+    Raises:
+        InputRefused: ``SET_EMPTY`` or ``SET_ONE_CLASS``, and whatever was set aside.
+    """
+    problems = (Problem(q.code, q.item, q.message, q.remedy) for q in aside)
+    if not classes:
+        named = ", ".join(visible(q.item) for q in aside[:NAMED])
+        what = f"all {len(aside)} files were set aside ({named}, ...)." if aside else "is empty."
+        remedy = "Put at least two class folders with images there."
+        raise InputRefused(Problem("SET_EMPTY", path, what, remedy), *problems)
+    if len(classes) == 1:
+        raise InputRefused(
+            Problem(
+                "SET_ONE_CLASS",
+                path,
+                f"has the class {classes[0]!r} only; nothing can be told apart.",
+                "Add the samples of a second class in a folder of their own.",
+            ),
+            *problems,
+        )

@@ -1,0 +1,115 @@
+"""A version uses the shards of the one before: nothing is decoded twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import pytest
+
+from qa_assets.core.record import Record
+from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
+from qa_assets.core.tables import read_table
+from qa_assets.datasets import intake, shards
+from qa_assets.datasets.measured import measured, thumbnails
+from qa_assets.datasets.quality import quality
+from qa_assets.datasets.settings import DatasetSettings
+from qa_assets.datasets.snapshot import snapshot
+from qa_assets.preprocessing.samples import read_payloads
+from qa_assets_tests.datasets.samples import pets, picture, take, write
+
+
+def again(root: Path, *known: DatasetSnapshot) -> DatasetSnapshot:
+    """The next version, with earlier ones at hand: the last is the latest."""
+
+    def earlier(version: str) -> Record | None:
+        return next((k for k in reversed(known) if version in ("", k.version)), None)
+
+    return snapshot(DatasetSettings(path="data"), "pets", root, Path(mkdtemp(dir=root)), earlier)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Payloads that are decoded while the test runs."""
+    seen: list[bytes] = []
+    real: Callable[..., object] = intake.inspect
+
+    def noted(payload: bytes, *rest: object) -> object:
+        seen.append(payload)
+        return real(payload, *rest)
+
+    monkeypatch.setattr(intake, "inspect", noted)
+    return seen
+
+
+def test_only_what_is_new_is_decoded_and_packed(tmp_path: Path, decoded: list[bytes]) -> None:
+    first = take(pets(tmp_path))
+    decoded.clear()
+    write(tmp_path, {"data/cat/new.png": picture(77)})
+    grown = again(tmp_path, first)
+    assert decoded == [picture(77)]
+    old = first.files["payload-00000.parquet"]
+    assert grown.files["payload-00000.parquet"] == old  # the very file, not a copy of it
+    assert dict(read_payloads(grown)) == dict(read_payloads(take(tmp_path)))
+
+
+def test_a_version_is_told_alike_however_its_shards_were_cut(tmp_path: Path) -> None:
+    first = take(pets(tmp_path))
+    write(tmp_path, {"data/cat/new.png": picture(77), "data/dog/too.png": picture(78)})
+    grown, anew = again(tmp_path, first), take(tmp_path)
+    assert grown == anew
+    assert grown.read(SAMPLES) == anew.read(SAMPLES)
+    mine, other = measured(grown), measured(anew)
+    assert all((mine.numbers[n] == other.numbers[n]).all() for n in mine.numbers)
+    assert (mine.hashes == other.hashes).all()
+    assert (mine.thumbs == other.thumbs).all()
+    assert (thumbnails(grown) == other.thumbs).all()
+    assert quality(grown).digest == quality(anew).digest
+
+
+def test_an_earlier_version_is_recognised(tmp_path: Path) -> None:
+    first = take(pets(tmp_path))
+    write(tmp_path, {"data/cat/new.png": picture(77)})
+    grown = again(tmp_path, first)
+    (tmp_path / "data/cat/new.png").unlink()
+    assert again(tmp_path, first, grown).digest == first.digest
+
+
+def test_what_is_gone_leaves_the_shards(tmp_path: Path, decoded: list[bytes]) -> None:
+    first = take(pets(tmp_path))
+    decoded.clear()
+    (tmp_path / "data/cat/cat_0.png").unlink()
+    fewer = again(tmp_path, first)
+    assert decoded == []
+    ids = set(read_table(fewer, SAMPLES)["id"])
+    assert set(dict(read_payloads(fewer))) == ids
+    assert len(ids) == 7
+    assert (measured(fewer).thumbs == measured(take(tmp_path)).thumbs).all()
+
+
+def test_other_code_of_the_room_decodes_nothing_again_but_other_measures_do(
+    tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = take(pets(tmp_path))
+    decoded.clear()
+    again(tmp_path, first)
+    assert decoded == []
+    monkeypatch.setattr(shards, "measured_by", lambda: "another way")
+    anew = again(tmp_path, first)
+    assert len(decoded) == 8
+    decoded.clear()
+    again(tmp_path, first, anew)
+    assert decoded == []
+
+
+def test_shards_are_of_the_stated_size_and_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = take(pets(tmp_path))
+    monkeypatch.setattr(shards, "GROUP_BYTES", 2 * len(picture(0)))
+    pieces = take(tmp_path)
+    assert pieces == whole
+    assert dict(read_payloads(pieces)) == dict(read_payloads(whole))
+    one = sorted(dict(read_payloads(whole)))[3]
+    assert [i for i, _ in read_payloads(pieces, frozenset([one]))] == [one]
+    assert np.array_equal(measured(pieces).hashes, measured(whole).hashes)
