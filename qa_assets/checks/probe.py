@@ -119,6 +119,25 @@ def metrics_sound(training_probe: TrainingProbe) -> Verdict:
 
 
 @check
+def custom_parts_sound(training_probe: TrainingProbe) -> Verdict:
+    """The user's own layers and augmentation are finite, keep samples apart, and have true slopes.
+
+    Args:
+        training_probe: Each part on its own: a layer's gradient in double precision, on inputs
+            up to 1e4, with the batch in another order; an augmentation's shape and values.
+    """
+    wrong, tested = training_probe.parts, training_probe.parts_tested
+    evidence = {"parts": Evidence(("part", "fault"), tuple((n, wrong.get(n, "")) for n in tested))}
+    return none_of(
+        [f"{name} {fault}" for name, fault in wrong.items()],
+        f"of {len(tested)} parts of the model's own are wrong",
+        cause="model.part_wrong",
+        where={"layer": ", ".join(n.removeprefix("layer ") for n in wrong)},
+        evidence=evidence,
+    )
+
+
+@check
 def outputs_are_logits(training_probe: TrainingProbe) -> Verdict:
     """The network answers logits; a softmax before the loss's own softmax flattens learning."""
     found = ["answers in [0, 1] that add up to one"] if training_probe.probabilities else []

@@ -16,7 +16,7 @@ from qa_assets.core.records.evaluation import LOGITS, ClassMetrics, Evaluation, 
 from qa_assets.core.records.quality import SUSPECTS, LabelAudit
 from qa_assets.core.records.training import Baselines
 from qa_assets.core.tables import read_array, read_table
-from qa_assets.evaluation.ranking import auroc, average_precision, calibration_error
+from qa_assets.evaluation.bootstrap import calibration_error, macro_f1, of_confusion, ranking
 from qa_assets.evaluation.scores import softmax
 from qa_assets.evaluation.slices import slices
 
@@ -74,6 +74,7 @@ def evaluate(
         classes=predictions.classes,
         accuracy=_share_of(right),
         undoubted=_undoubted(right, list(answers["id"]), audit, min_score),
+        macro_f1=of_confusion(counts, macro_f1),
         per_class=per_class(predictions.classes, counts),
         confusion=tuple(tuple(int(n) for n in row) for row in counts),
         by_group={g: _share_of(right[groups == g]) for g in sorted(set(groups) - {""})},
@@ -92,19 +93,17 @@ def _ranked(
     """What needs scores and attributes: calibration, ranking, slices."""
     scores = softmax(np.asarray(read_array(predictions, LOGITS), dtype=np.float32))
     truth = {name: labels == name for name in predictions.classes}
-    named = list(enumerate(predictions.classes))
     columns = {"class": labels, "group": np.asarray(answers["group"], dtype=object)}
     measures = {
         name: np.asarray(answers[name], dtype=np.float64) for name in MEASURES if name in answers
     }
     confidence = np.asarray(answers["confidence"], dtype=np.float64)
     ids = np.asarray(answers["id"], dtype=object)
+    areas = ranking(scores, np.stack(list(truth.values()), axis=1))
     return {
         "calibration": calibration_error(confidence, right),
-        "auroc": {name: auroc(scores[:, k], truth[name]) for k, name in named},
-        "average_precision": {
-            name: average_precision(scores[:, k], truth[name]) for k, name in named
-        },
+        "auroc": {n: a[0] for n, a in zip(truth, areas, strict=True)},
+        "average_precision": {n: a[1] for n, a in zip(truth, areas, strict=True)},
         "slices": slices(columns, measures, right, ids),
     }
 

@@ -1,9 +1,7 @@
-"""How well scores rank and how honest they are: AUROC, average precision, calibration error."""
+"""How well scores rank: area under the ROC curve and average precision; bins of confidence."""
 
 import numpy as np
 from numpy.typing import NDArray
-
-from qa_assets.core.record import Estimate
 
 Scores = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -43,29 +41,6 @@ def average_precision(scores: Scores, positive: Truth) -> float:
     return float((np.diff(hits, prepend=0) * precision).sum() / positive.sum())
 
 
-def calibration_error(
-    confidence: Scores, right: Truth, *, bins: int = 10, resamples: int = 1000
-) -> Estimate:
-    """Mean distance between confidence and accuracy over bins of equal width (ECE).
-
-    Args:
-        confidence: Of the answered class, in [0, 1], shape (sample,).
-        right: Whether the answer is right, shape (sample,).
-        bins: Of equal width.
-        resamples: Bootstrap samples for the interval.
-
-    Source: Guo et al. (2017), On calibration of modern neural networks.
-    """
-    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    drawn = np.random.default_rng(0)
-    n = len(right)
-    cells = np.stack([confidence, right.astype(np.float64)])
-
-    def error(rows: NDArray[np.int64]) -> float:
-        sums = [np.bincount(place[rows], c[rows], minlength=bins) for c in cells]
-        return float(np.abs(sums[0] - sums[1]).sum() / max(n, 1))
-
-    found = error(np.arange(n))
-    again = [error(drawn.integers(0, n, n)) for _ in range(resamples)] if n else [float("nan")]
-    low, high = np.percentile(again, [2.5, 97.5])
-    return Estimate(found, float(min(low, found)), float(max(high, found)), n)
+def calibration_bins(confidence: Scores, bins: int) -> NDArray[np.intp]:
+    """The bin of equal width that each confidence in [0, 1] falls into; 1 into the last."""
+    return np.minimum((confidence * bins).astype(np.intp), bins - 1)

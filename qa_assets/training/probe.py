@@ -15,7 +15,7 @@ from qa_assets.core.intervals import share
 from qa_assets.core.record import Estimate
 from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.preprocessing.samples import LabelledSamples
-from qa_assets.training import probe_answers, probe_input, probe_loss, probe_steps
+from qa_assets.training import probe_answers, probe_input, probe_loss, probe_parts, probe_steps
 from qa_assets.training.determinism import deterministic
 from qa_assets.training.loop import Batches, Learner, learner, measure, one_pass
 from qa_assets.training.network import make, state_of, weights_digest
@@ -115,12 +115,15 @@ def _measure(bench: Bench, epochs: int, steps: int) -> dict[str, Any]:
     best = max(rates, key=lambda r: r.fall).factor
     overfit = probe_steps.overfit(bench, pixels, labels, factor=best, steps=steps)
     network, seen = bench.network(), bench.batches().of(_rows(bench, 16))[0]
+    parts, tested = probe_parts.try_parts(bench)
     everything = np.asarray(bench.batches().of(torch.arange(len(bench.train.ids)))[0].cpu())
     return {
         "classes": bench.classes,
         "initial_loss": measure(bench.learner(), bench.batches())[0],
         "loss": probe_loss.test_loss(bench.learner().loss, bench.classes),
         "metrics": probe_loss.test_metrics(bench.model.metrics, bench.classes),
+        "parts": parts,
+        "parts_tested": tested,
         "input_is": probe_input.input_as(network, bench.train, bench.spec, bench.settings.device),
         "input_mean": float(everything.mean(dtype=np.float64)),
         "input_std": float(everything.std(dtype=np.float64)),

@@ -60,9 +60,16 @@ def test_metrics(metrics: Mapping[str, Callable[..., object]], classes: int) -> 
             found[name] = "is not finite"
         elif abs(value - again) > TIGHT * max(abs(value), 1.0):
             found[name] = "depends on the order of the batch"
+        elif not _holds_on_extremes(metric, labels, classes):
+            found[name] = f"is not finite for logits up to {HUGE:g}"
         elif classes > 1 and best <= worst:
             found[name] = "is not higher for right answers than for wrong ones"
     return found
+
+
+def _holds_on_extremes(metric: Callable[..., object], labels: Tensor, classes: int) -> bool:
+    sides = torch.nn.functional.one_hot((labels + 1) % classes, classes).float()
+    return all(abs(_number(metric(s * HUGE * sides, labels))) < float("inf") for s in (1, -1))
 
 
 def gradient_error(loss: Loss, logits: Tensor, labels: Tensor) -> float:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from qa_assets.training.probe import Bench
 
 FACTORS = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0)
+SAME_SLOPE = 1e-3
+"""Relative difference of two difference quotients of which at least one is no slope."""
 ENOUGH = 0.05
 """Share of the loss on one batch below which more steps show nothing new."""
 
@@ -112,14 +114,19 @@ def gradient_error(bench: "Bench", *, tries: int = 3, step: float = 1e-7) -> flo
     loss, drawn = bench.learner().loss, torch.Generator().manual_seed(0)
     found: list[float] = []
     for rows in torch.arange(4 * tries).remainder(len(labels)).split(4):
+        batch, state = (pixels[rows].double(), labels[rows]), drawn.get_state()
         try:
-            slope, given = _slopes(
-                network, loss, (pixels[rows].double(), labels[rows]), drawn, step
-            )
+            slope, given = _slopes(network, loss, batch, drawn, step)
+            wider, _ = _slopes(network, loss, batch, drawn.set_state(state), 16 * step)
         except RuntimeError:  # single precision is written into it
             return math.nan
-        found.append(abs(slope - given) / max(abs(slope), abs(given), 1e-6))
-    return min(found)
+        if _apart(slope, wider) <= SAME_SLOPE:  # no kink, and no single precision on the way
+            found.append(_apart(slope, given))
+    return min(found, default=math.nan)
+
+
+def _apart(one: float, other: float) -> float:
+    return abs(one - other) / max(abs(one), abs(other), 1e-6)
 
 
 def _slopes(

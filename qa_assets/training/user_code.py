@@ -12,6 +12,8 @@ from typing import Any
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.errors import EnvironmentFault, InputRefused
 
+MODULE_PREFIX = "qa_model_"
+"""Begins the module name of every class that a ``model.py`` defines."""
 CONTRACT = "It defines network(spec, classes) and returns an nn.Module that answers logits."
 HOOKS: Mapping[str, str] = {
     "loss": "loss(logits, labels) -> mean loss, instead of cross entropy",
@@ -60,7 +62,7 @@ def read_model(path: Path) -> UserModel:
 
 def load_model(source: bytes, name: str) -> UserModel:
     """Run the source of a network; one file, which imports nothing from beside it."""
-    module = ModuleType(f"qa_model_{digest_bytes(source)[:16]}")
+    module = ModuleType(f"{MODULE_PREFIX}{digest_bytes(source)[:16]}")
     module.__file__ = name
     sys.modules[module.__name__] = module  # where dataclasses and type hints look their module up
     with user_code(name):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from qa_assets.evaluation.ranking import auroc, average_precision, calibration_error
+from qa_assets.evaluation.bootstrap import calibration_error
+from qa_assets.evaluation.ranking import auroc, average_precision
 from qa_assets.evaluation.slices import slices
 
 

@@ -329,6 +329,7 @@ METRIC_FAULTS = {
     "is not higher for right answers than for wrong ones": "-(logits.argmax(1) == labels).double().mean()",
     "depends on the order of the batch": "(logits.argmax(1) == labels).double()[:7].mean() + logits[0, 0]",
     "is not finite": "logits.mean() / 0",
+    "is not finite for logits up to 10000": "-(logits.exp().sum(1).log() - logits[range(len(labels)), labels]).mean()",
 }  # fmt: skip
 
 
@@ -339,6 +340,21 @@ def test_a_metric_is_tested(tmp_path: Path, fault: str) -> None:
     assert found.metrics == ({"own": fault} if fault else {})
     verdict = checks.metrics_sound(found)
     assert verdict.passed is not bool(fault)
+
+
+def test_a_wrong_layer_of_the_users_own_is_named(tmp_path: Path) -> None:
+    own = "class Own(nn.Module):\n    def forward(self, x):\n        return {}\n\n\nclass Net"
+    used = ("self.norm(self.first(x))", "self.own(self.norm(self.first(x)))")
+    added = ("        self.norm = nn", "        self.own = Own()\n        self.norm = nn")
+    for body, fault in (("x.sin() + x", ""), ("Bad.apply(x)", "has a gradient")):
+        source = BACK.strip("\n") + "\n\n\n" + own.format(body)
+        found = look(tmp_path, changed(("class Net", source), used, added, source=NET))
+        verdict = checks.custom_parts_sound(found)
+        assert found.parts_tested == ("layer own",)
+        assert verdict.passed is not bool(fault)
+        assert fault in verdict.summary
+        assert verdict.cause == ("model.part_wrong" if fault else "")
+        assert verdict.where == ({"layer": "own"} if fault else {})
 
 
 def test_a_smoothed_loss_is_sound(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ class Evaluation(Record):
         steps: The same of each baseline, and then of the model, against the next simpler one.
         undoubted: Accuracy without the samples whose label is doubted; None where nobody looked.
         calibration: Expected calibration error.
+        macro_f1: Mean F1 over the classes.
         auroc: Area under the ROC curve of each class against the others.
         average_precision: Of each class against the others.
         slices: Classes, groups, quarters of quality, weak segments; the worst first.
@@ -76,8 +77,9 @@ class Evaluation(Record):
     steps: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     undoubted: Estimate | None = None
     calibration: Estimate | None = None
-    auroc: Mapping[str, float] = field(default_factory=dict[str, float])
-    average_precision: Mapping[str, float] = field(default_factory=dict[str, float])
+    macro_f1: Estimate | None = None
+    auroc: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
+    average_precision: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     slices: tuple[Slice, ...] = ()
 
     def metadata(self) -> Metadata:

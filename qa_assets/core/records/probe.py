@@ -76,6 +76,8 @@ class TrainingProbe(Record):
         initial_loss: Mean loss of the fresh network.
         loss: The loss on made-up logits.
         metrics: Fault by name of each of the user's metrics that has one.
+        parts: Fault by name of each of the user's own layers, and of the augmentation.
+        parts_tested: All of those that were tested.
         input_is: How the first layer's input relates to the declared preprocessing: ``declared``,
             or the name of what was done instead; ``other`` where nothing known explains it.
         decoded_is: How decoded samples relate to an independent decoding of the same bytes.
@@ -110,6 +112,8 @@ class TrainingProbe(Record):
     initial_loss: float
     loss: LossTest
     metrics: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts_tested: tuple[str, ...] = ()
     input_is: str
     decoded_is: str
     input_mean: float
