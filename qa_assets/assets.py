@@ -1,7 +1,7 @@
 """Artifacts as Dagster assets: the thin shell around each of them."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -45,15 +45,16 @@ def _build(
         resource: ArtifactStoreResource = context.resources.store
         claim(context.instance, context.run)
         progress.report(name, 0.0)
-        made = _obtain(artifact, list(found.values()), resource)
+        inputs = {s.name: s.digest for s in found.values()}
+        made = _obtain(artifact, inputs, resource)
         how = "answered from the store" if made.reused else f"made in {made.seconds:.1f} s"
         progress.report(f"{name}: {how}", 1.0)
-        return _output(artifact.name, made)
+        return _output(Stored(artifact.name, made.digest, inputs), made)
 
     return make
 
 
-def _output(name: str, made: Made) -> dg.Output[Stored]:
+def _output(stored: Stored, made: Made) -> dg.Output[Stored]:
     metadata = {
         **shown(made.record.metadata()),
         "answered from the store": made.reused,
@@ -63,16 +64,16 @@ def _output(name: str, made: Made) -> dg.Output[Stored]:
     with warnings.catch_warnings():  # Dagster calls data versions beta; its minor version is pinned
         warnings.simplefilter("ignore", dg.BetaWarning)
         version = dg.DataVersion(made.digest)
-        return dg.Output(Stored(name, made.digest), data_version=version, metadata=metadata)
+        return dg.Output(stored, data_version=version, metadata=metadata)
 
 
-def _obtain(artifact: Artifact, found: list[Stored], resource: ArtifactStoreResource) -> Made:
-    missing = [s.name for s in found if not s.digest]
+def _obtain(artifact: Artifact, inputs: Mapping[str, str], resource: ArtifactStoreResource) -> Made:
+    missing = [name for name, digest in inputs.items() if not digest]
     if missing:
         raise dg.Failure(f"{', '.join(missing)} was never made.", allow_retries=False)
     try:
         with os_errors_named(resource.folder):
-            return obtain(artifact, {s.name: s.digest for s in found}, resource.open())
+            return obtain(artifact, inputs, resource.open())
     except QaError as error:
         first = error.problems[0]
         raise dg.Failure(

@@ -143,7 +143,8 @@ def make(pipeline: Name, json: Json = False) -> None:
 def versions(pipeline: Name, json: Json = False) -> None:
     """List the versions of a pipeline's dataset that were ever taken, the latest last."""
     from qa_assets.console import Voice
-    from qa_assets.runs import dataset_versions, find_pipeline
+    from qa_assets.runs import find_pipeline
+    from qa_assets.stored import dataset_versions
 
     voice = Voice(as_json=json)
     rows = dataset_versions(find_pipeline(pipeline))

@@ -12,7 +12,7 @@ from qa_assets.core.records.evaluation import Evaluation, Predictions
 from qa_assets.core.records.release import QaReport
 from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import read_table
-from qa_assets.core.verdict import Verdict
+from qa_assets.core.verdict import NOT_REACHED, Verdict
 from qa_assets.resources import local_store
 from qa_assets.runs import State
 from qa_assets.stages.outcome import report_on
@@ -52,9 +52,8 @@ def write_page(page: QaReport, folder: Path) -> Path:
 
 def make_report(state: State, records: Mapping[str, Record]) -> QaReport:
     """The report of a pipeline that did not come to its end."""
-    verdicts = [
-        j.verdict or Verdict(outcome="cannot tell", summary="not reached") for j in state.judged
-    ]
+    shut = Verdict(outcome="cannot tell", summary="not reached", cause=NOT_REACHED)
+    verdicts = [j.verdict or shut for j in state.judged]
     reached = {n: r for n, r in records.items() if n != "qa_report"}
     return report_on(state.pipeline, [j.posted for j in state.judged], reached, verdicts)
 

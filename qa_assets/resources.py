@@ -1,13 +1,15 @@
 """What the graph runs on: the artifact store, its IO manager, and who listens to a run."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import dagster as dg
 from pydantic import Field
 
+from qa_assets.core.digests import digest_json
 from qa_assets.core.store import LocalStore
 
 ANYTHING = cast(dg.DagsterType, dg.Any)
@@ -45,10 +47,17 @@ class Stored:
     Attributes:
         name: Name of the artifact below its pipeline.
         digest: Its digest, or "" where it was never made.
+        inputs: Digest of what it was made from, by name; known where it was just made.
     """
 
     name: str
     digest: str
+    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def made_from(name: str, inputs: Mapping[str, str]) -> str:
+    """The store's name for what an asset came to, the last time it was made from these inputs."""
+    return f"from/{name}/{digest_json(dict(inputs))}"
 
 
 class ArtifactStoreResource(dg.ConfigurableResource):
@@ -75,6 +84,7 @@ class StoreIOManager(dg.ConfigurableIOManager):
         name = "/".join(context.asset_key.path)
         store.point(f"runs/{context.run_id}/{name}", obj.digest)
         store.point(f"latest/{name}", obj.digest)
+        store.point(made_from(name, obj.inputs), obj.digest)
         if store.resolve(f"history/{name}/{obj.digest}") is None:
             store.point(f"history/{name}/{obj.digest}", obj.digest)
 

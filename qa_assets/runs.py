@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -17,7 +16,6 @@ from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.leftovers import sweep
 from qa_assets.core.publish import replace_file
 from qa_assets.core.record import Record
-from qa_assets.core.records.datasets import DatasetSnapshot
 from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
@@ -27,6 +25,7 @@ from qa_assets.faults.asset import selftest_artifacts
 from qa_assets.gates import Posted
 from qa_assets.graph import build_graph
 from qa_assets.resources import asset_key, local_store, project_root
+from qa_assets.stored import latest, made_by
 
 DEFS_FOLDER = Path(__file__).parent / "defs"
 
@@ -131,8 +130,8 @@ def execute(pipeline: Pipeline, *, until: str = "", checks_only: bool = False) -
         )
     problems, bug = _problems(result)
     store = local_store(pipeline.root)
-    where = ["latest" if checks_only else f"runs/{result.run_id}"]
-    digests = _digests(pipeline, artifacts, store, where)
+    known = (pipeline, artifacts, store)
+    digests = latest(*known) if checks_only else made_by(result.run_id, *known)
     judged = _judge(posted, digests, store)
     reused = frozenset() if checks_only else _reused(pipeline, result)
     return State(pipeline, artifacts, digests, reused, judged, problems, bug)
@@ -164,25 +163,8 @@ def stored_state(pipeline: Pipeline) -> State:
     """What the store knows of a pipeline, without running anything."""
     artifacts, posted = build_graph(pipeline)
     store = local_store(pipeline.root)
-    digests = _digests(pipeline, artifacts, store, ["latest"])
+    digests = latest(pipeline, artifacts, store)
     return State(pipeline, artifacts, digests, frozenset(), _judge(posted, digests, store))
-
-
-def dataset_versions(pipeline: Pipeline) -> list[tuple[str, str, int, int, int, str]]:
-    """Each version of the dataset ever taken: version, when, samples, classes, set aside, now."""
-    store = local_store(pipeline.root)
-    prefix = f"history/{pipeline.name}/dataset_snapshot"
-    now = store.resolve(f"latest/{pipeline.name}/dataset_snapshot")
-    found = [(store.pointed_at(name), name.rsplit("/", 1)[1]) for name in store.names(prefix)]
-    rows: dict[str, tuple[str, str, int, int, int, str]] = {}
-    for seconds, digest in sorted(found):
-        taken = DatasetSnapshot.load(store.get(digest))
-        when = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
-        first = rows.get(taken.version, ("", when))[1]
-        counts = (taken.samples, len(taken.classes), len(taken.quarantined))
-        mark = "current" if digest == now else ""
-        rows[taken.version] = (taken.version[:12], first, *counts, mark)
-    return list(rows.values())
 
 
 def dagster_instance(root: Path) -> dg.DagsterInstance:
@@ -213,17 +195,6 @@ def _chosen(artifacts: Mapping[str, Artifact], posted: Sequence[Posted], until: 
         judging = [read.name for p in posted if p.judged == name for read in p.reads.values()]
         queue += [read for read in [*artifacts[name].reads, *judging] if read not in wanted]
     return [name for name in artifacts if name in wanted]
-
-
-def _digests(
-    pipeline: Pipeline, artifacts: Mapping[str, Artifact], store: LocalStore, where: list[str]
-) -> dict[str, str]:
-    found = {
-        name: store.resolve(f"{place}/{pipeline.name}/{name}")
-        for name in artifacts
-        for place in where
-    }
-    return {name: digest for name, digest in found.items() if digest}
 
 
 def _judge(posted: Sequence[Posted], digests: Mapping[str, str], store: LocalStore) -> list[Judged]:

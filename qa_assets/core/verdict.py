@@ -8,6 +8,8 @@ from typing import Literal
 from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
 
 Outcome = Literal["pass", "fail", "cannot tell"]
+NOT_REACHED = "gate.not_reached"
+"""Cause of a verdict that nobody could give yet: a gate before it is shut."""
 Cell = str | int | float | bool | None
 
 

@@ -14,7 +14,7 @@ from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.records.release import QaReport, Release
 from qa_assets.core.records.training import Baselines, TrainedWeights
 from qa_assets.core.store import short
-from qa_assets.core.verdict import Outcome, Verdict
+from qa_assets.core.verdict import NOT_REACHED, Outcome, Verdict
 from qa_assets.release.advice import advice
 from qa_assets.release.page import render
 from qa_assets.release.suspects import MOST_SHOWN, Suspect, suspects
@@ -46,6 +46,11 @@ class ReportedVerdict:
     def statement(self) -> str:
         """What is true when the check passes."""
         return self.description.strip().partition("\n")[0]
+
+    @property
+    def reached(self) -> bool:
+        """Whether there was anything to judge yet."""
+        return self.verdict.cause != NOT_REACHED
 
     @property
     def advice(self) -> str:
@@ -104,7 +109,7 @@ def report(
     answer = _answer(ordered, release, digests)
     stages = _stages(made, ordered)
     blocked = sorted(
-        (v for v in ordered if not v.verdict.passed),
+        (v for v in ordered if v.reached and not v.verdict.passed),
         key=lambda v: (not v.blocking, v.verdict.outcome != "fail"),
     )
     named = [s for v in blocked for s in v.verdict.samples[:MOST_SHOWN]]
@@ -114,6 +119,7 @@ def report(
         answer=answer,
         release=release if answer.level == "pass" else None,
         blocked=blocked,
+        unreached=[v for v in ordered if v.blocking and not v.reached],
         verdicts=ordered,
         assets=list(records),
         stages=stages,
@@ -144,15 +150,17 @@ def _in_graph_order(
 def _answer(
     verdicts: Sequence[ReportedVerdict], release: Release | None, digests: Mapping[str, str]
 ) -> Answer:
-    gates: list[Outcome] = [v.verdict.outcome for v in verdicts if v.blocking]
-    failed, undecided = gates.count("fail"), gates.count("cannot tell")
+    gates = [v for v in verdicts if v.blocking]
     if not gates:
         return Answer("cannot tell", "Must not be released", "No gate was judged.")
-    counted = [f"{failed} of {len(gates)} gates failed"] if failed else []
-    counted += [f"{undecided} of {len(gates)} gates cannot tell"] if undecided else []
+    failed = sum(v.verdict.outcome == "fail" for v in gates)
+    unreached = sum(not v.reached for v in gates)
+    undecided = sum(v.verdict.outcome == "cannot tell" for v in gates) - unreached
+    counts = {"failed": failed, "cannot tell": undecided, "were not reached": unreached}
+    counted = [f"{n} of {len(gates)} gates {what}" for what, n in counts.items() if n]
     if counted:
         level: Outcome = "fail" if failed else "cannot tell"
-        return Answer(level, "Must not be released", f"{' and '.join(counted)}.")
+        return Answer(level, "Must not be released", f"{', '.join(counted)}.")
     if release is None:
         detail = f"All {len(gates)} gates passed, but no release was made of it."
         return Answer("cannot tell", "Not released", detail)

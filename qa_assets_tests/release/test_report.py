@@ -81,7 +81,7 @@ def test_a_failed_pipeline_names_its_faults_gates_first() -> None:
     made = bad()
     assert (made.passed, made.failed, made.undecided, made.released) == (4, 3, 1, "")
     text = Page(page(made)).text
-    assert "Must not be released 2 of 7 gates failed and 1 of 7 gates cannot tell." in text
+    assert "Must not be released 2 of 7 gates failed, 1 of 7 gates cannot tell." in text
     found = re.findall(r'id="finding-\d">\s*<h3>.*?</span> \S+ (\w+)', page(made), re.S)
     assert found == [
         "classes_balanced",
