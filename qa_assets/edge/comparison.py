@@ -22,7 +22,7 @@ from qa_assets.core.records.edge import (
 from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel
 from qa_assets.core.tables import read_array, read_table
-from qa_assets.edge import parts, ports
+from qa_assets.edge import parts, ports, quantised
 from qa_assets.edge.inside import Inside, Sides, relative
 from qa_assets.edge.job import Answered, batch_of, run_job
 from qa_assets.edge.pixels import explain_decode, explain_preprocess
@@ -93,6 +93,7 @@ class Comparison:
             samples=len(self.ids),
         )
         faults = ports.faults(self.exported, self.shipped)
+        faults += quantised.calibration_faults(self.shipped, self.reference_pixels)
         if self.benchmark.outcome == "OK":
             return self._stages(replace(base, faults=tuple(faults)))
         faults = faults or ports.refused(self.shipped, self.ask, self.golden)

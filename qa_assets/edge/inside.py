@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.pictures import bars
 from qa_assets.core.records.edge import LAYERS, EdgeComparison, Finding, LayerDifference
-from qa_assets.edge import layers, parts
+from qa_assets.edge import layers, parts, quantised
 from qa_assets.edge.job import Answered
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import EdgeTarget
@@ -99,8 +99,11 @@ class Inside:
 
     def _calibration(self, compared: EdgeComparison) -> EdgeComparison:
         sides = self.sides
-        found = layers.saturations(sides.model, sides.shipped, self.pixels)
-        bad = layers.badly_calibrated(found, sides.seen, sides.settings.saturated_share)
+        found = quantised.saturations(sides.model, sides.shipped, self.pixels)
+        limit = sides.settings.saturated_share
+        bad = quantised.badly_calibrated(
+            found, sides.shipped, self.pixels, seen=sides.seen, limit=limit
+        )
         worst = sorted((s for s in found if s.share > 0), key=lambda s: -s.share)[:_MOST]
         return replace(compared, saturations=tuple(worst), findings=_more(compared, bad))
 
@@ -134,7 +137,7 @@ class Inside:
     def _explain(self, departure: layers.Departure, model: "onnx.ModelProto") -> Finding | None:
         shipped = self.sides.shipped
         if model is shipped:
-            return layers.overflowing(shipped, str(departure.layer))
+            return quantised.overflowing(shipped, str(departure.layer))
         return layers.explain(departure, model, shipped)
 
 

@@ -4,15 +4,14 @@ First by experiment: a supposed fault is made in the reference model, and the on
 the target's is it; this needs the target's answers only. Then by the weights in the target's file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_assets.core.intervals import share
-from qa_assets.core.records.edge import Finding, Saturation
+from qa_assets.core.records.edge import Finding
 from qa_assets.edge import parts
 
 if TYPE_CHECKING:
@@ -233,74 +232,6 @@ def _coarser(departure: Departure) -> Finding | None:
         what = f"{layer} has a precision of about {bits:.0f} bits"
         return Finding("model", "edge.reduced_precision", what, layer)
     return None
-
-
-def saturations(
-    model: "onnx.ModelProto", shipped: "onnx.ModelProto", pixels: NDArray[np.uint8]
-) -> list[Saturation]:
-    """Of a quantised file, what share of the reference's values each range cannot hold.
-
-    The share is counted as such only where it is sure: it is the lower end of its interval.
-    """
-    weights = parts.constants(shipped)
-    known = {layer.tensor: layer for layer in parts.layers(model)}
-    nodes = [n for n in shipped.graph.node if n.op_type == "QuantizeLinear"]
-    ranges = {n.input[0]: _range(n, weights) for n in nodes if n.input[1] in weights}
-    ranges = {name.removesuffix("_QuantizeLinear_Input"): r for name, r in ranges.items()}
-    names = [name for name in ranges if name in known]
-    seen = parts.values(model, names, pixels)
-    found: list[Saturation] = []
-    for name in names:
-        low, high = ranges[name]
-        step = (high - low) / 255
-        outside = (seen[name] < low - step) | (seen[name] > high + step)
-        extremes = (float(seen[name].min()), float(seen[name].max()))
-        surely = share(int(outside.sum()), outside.size).low
-        found.append(Saturation(name, low, high, *extremes, surely))
-    return found
-
-
-def _range(
-    node: "onnx.NodeProto", weights: Mapping[str, NDArray[np.generic]]
-) -> tuple[float, float]:
-    scale = float(np.asarray(weights[node.input[1]]).reshape(-1)[0])
-    zero = weights.get(node.input[2]) if len(node.input) > 2 else None
-    kind = np.dtype(np.uint8) if zero is None else zero.dtype
-    offset = 0 if zero is None else int(np.asarray(zero).reshape(-1)[0])
-    least, most = np.iinfo(kind.name).min, np.iinfo(kind.name).max
-    return (least - offset) * scale, (most - offset) * scale
-
-
-def badly_calibrated(found: list[Saturation], seen: str, limit: float) -> Finding | None:
-    """The first range that does not hold what really comes.
-
-    Args:
-        found: All of them, in graph order.
-        seen: Name of the tensor that the network is given: what the calibration was shown.
-        limit: Largest share of values outside a range.
-    """
-    first = next((s for s in found if s.share > limit), None)
-    if first is None:
-        return None
-    told = f"{first.share:.1%} of {first.tensor} is outside [{first.low:.3g}, {first.high:.3g}]"
-    if first.tensor == seen:
-        what = f"the calibration was shown other inputs than really come: {told}"
-        return Finding("model", "edge.calibration_inputs", what, first.tensor)
-    what = f"the calibration was shown too few inputs: {told}"
-    return Finding("model", "edge.calibration_few", what, first.tensor)
-
-
-def overflowing(model: "onnx.ModelProto", layer: str) -> Finding | None:
-    """Eight-bit weights in full: products overflow on processors without VNNI."""
-    most = [
-        int(np.abs(w.astype(np.int32)).max())
-        for w in parts.constants(model).values()
-        if w.dtype == np.int8 and w.size > 1
-    ]
-    if not most or max(most) <= 64:
-        return None
-    what = f"weights up to {max(most)} overflow in pairs on a processor without VNNI"
-    return Finding("model", "edge.int8_overflow", what, layer, measured=False)
 
 
 def _apart(a: Tensor, b: Tensor) -> float:

@@ -37,6 +37,9 @@ class QuantisationSettings(Frozen):
     """Samples a call while calibrating."""
     per_channel: bool = True
     """A scale for each output channel of the weights."""
+    float_ends: bool = True
+    """The first and the last layer with weights stay in floating point: they lose most and cost
+    little. Off for accelerators that take integers only."""
     reduce_range: bool = True
     """Seven bits of weights: without it processors without VNNI overflow, and answer otherwise."""
 

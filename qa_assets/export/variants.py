@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.records.export import CALIBRATION
 from qa_assets.export import graphs
 from qa_assets.export.finish import finish
 from qa_assets.export.settings import QuantisationSettings
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _QDQ_OPSET = 21
 """From here on the same quantised file runs in onnxruntime, OpenVINO, tract and onnx.reference."""
+_WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
+_LEAST_LAYERS = 3
+"""Fewer layers with weights are quantised all: between the ends nothing would be left."""
 _FLOAT_OPERATORS = ("Softmax", "Cast", "Div", "Sub", "Transpose")
 """Not quantised: the preprocessing and the probabilities, which are cheap and need the precision.
 """
@@ -50,6 +55,7 @@ def make_variant(
     try:
         with _silence():
             made = _MAKERS[name](proto, train, settings)
+            properties |= {e.key: e.value for e in made.metadata_props if e.key == CALIBRATION}
             return finish(made, opset=graphs.opset(made), properties=properties)
     except InputRefused:
         raise
@@ -124,9 +130,36 @@ def _int8(
             weight_type=QuantType.QInt8,
             per_channel=settings.per_channel,
             reduce_range=settings.reduce_range,
-            nodes_to_exclude=[n.name for n in proto.graph.node if n.op_type in _FLOAT_OPERATORS],
+            nodes_to_exclude=_in_float(proto, settings),
         )
-        return onnx.load(str(target))
+        made = onnx.load(str(target))
+    made.metadata_props.add(key=CALIBRATION, value=canonical_json(_calibrated(pixels)).decode())
+    return made
+
+
+def _in_float(proto: "onnx.ModelProto", settings: QuantisationSettings) -> list[str]:
+    """Names of the nodes that are not quantised.
+
+    Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference" (2018):
+    the first and the last layer are the most sensitive ones.
+    """
+    excluded = [n.name for n in proto.graph.node if n.op_type in _FLOAT_OPERATORS]
+    known = {tensor.name for tensor in proto.graph.initializer}
+    layers = [
+        n.name for n in proto.graph.node if n.op_type in _WEIGHTED and not known.isdisjoint(n.input)
+    ]
+    ends = settings.float_ends and len(layers) >= _LEAST_LAYERS
+    return [*excluded, *((layers[0], layers[-1]) if ends else ())]
+
+
+def _calibrated(pixels: NDArray[np.uint8]) -> dict[str, float | list[float]]:
+    """What the calibration was shown: it decides what a range that is too small is due to."""
+    planes = pixels.reshape(-1, pixels.shape[-1]).astype(np.float64)
+    return {
+        "samples": len(pixels),
+        "mean": planes.mean(axis=0).round(3).tolist(),
+        "std": planes.std(axis=0).round(3).tolist(),
+    }
 
 
 class _Batches:

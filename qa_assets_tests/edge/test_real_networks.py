@@ -204,7 +204,7 @@ def test_colour_images_agree_on_every_target(target: str, shared: Path, tmp_path
     compared = compare(target, case.model, found, case.spec, QUICK, tmp_path)
     verdict = edge_stages_agree(compared)
     assert verdict.passed, verdict.summary
-    assert variants_agree(case.model, max_disagreement=0.05).passed
+    assert variants_agree(case.model, max_disagreement=0.01).passed
 
 
 def zero_half(proto: onnx.ModelProto) -> None:

@@ -14,6 +14,8 @@ from qa_assets.core.tables import read_array, read_table
 
 MODEL = "model.onnx"
 GOLDEN = "golden.parquet"
+CALIBRATION = "calibration"
+"""Metadata of a quantised file: how many samples, and the mean and deviation of their pixels."""
 
 
 VariantName = Literal["static", "int8", "fp16"]
