@@ -10,7 +10,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 def inspect(
-    kind: Annotated[str, typer.Argument(help="dataset, archive, labels, arrays or features.")],
+    kind: Annotated[
+        str,
+        typer.Argument(help="dataset, archive, labels, arrays, features; onnx, weights, device."),
+    ],
     path: Annotated[Path, typer.Argument(help="The folder, archive or file.")],
     out: Annotated[
         Path | None, typer.Option(help="Write problems.jsonl and summary.json into this folder.")
@@ -18,13 +21,21 @@ def inspect(
     classes: Annotated[str, typer.Option(help="The only right labels, with commas.")] = "",
     columns: Annotated[str, typer.Option(help="Columns of features, with commas.")] = "",
     reference: Annotated[
-        Path | None, typer.Option(help="A table of features that this one must look like.")
+        Path | None,
+        typer.Option(help="What is right: a table of features, a model, weights, a request."),
     ] = None,
+    initial: Annotated[
+        Path | None, typer.Option(help="Weights that the training began with.")
+    ] = None,
+    devices: Annotated[str, typer.Option(help="Registered devices, with commas.")] = "",
+    runtime: Annotated[str, typer.Option(help="Runtime version that was checked with.")] = "",
+    seconds: Annotated[float, typer.Option(help="How long a model may run on trial.")] = 10.0,
     max_members: Annotated[int, typer.Option(help="Members an archive may have.")] = 10_000_000,
     min_class: Annotated[int, typer.Option(help="Samples that every class needs.")] = 2,
     json: Json = False,
 ) -> None:
     """Look at one input: what is usable, what is set aside and why; change nothing."""
+    from qa_assets import inspect_models
     from qa_assets.console import Voice
     from qa_assets.core.publish import replace_file
     from qa_assets.datasets import inspection
@@ -32,8 +43,14 @@ def inspect(
 
     voice = Voice(as_json=json)
     limits = SampleLimits(max_members=max_members)
-    options = inspection.Options(limits, _list(classes), _list(columns), reference, min_class)
-    found = inspection.inspect(kind, path, options)
+    if kind in inspect_models.KINDS:
+        beside = inspect_models.Beside(reference, initial, _list(devices), runtime, seconds)
+        problems = inspect_models.KINDS[kind](path, beside)
+        wrong = any(p.severity == "error" for p in problems)
+        found = inspection.Inspection(int(not wrong), int(wrong), problems)
+    else:
+        options = inspection.Options(limits, _list(classes), _list(columns), reference, min_class)
+        found = inspection.inspect(kind, path, options)
     if out is not None:
         lines = (json_text.dumps(p.as_json()) + "\n" for p in found.problems)
         replace_file(out / "problems.jsonl", "".join(lines).encode())

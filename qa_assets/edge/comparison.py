@@ -1,6 +1,5 @@
 """One target against the reference, stage by stage from raw bytes, each given the same input."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,7 +24,7 @@ from qa_assets.core.tables import read_array, read_table
 from qa_assets.edge import parts, ports, quantised
 from qa_assets.edge.inside import Inside, Sides, relative
 from qa_assets.edge.job import Answered, batch_of, run_job
-from qa_assets.edge.pixels import explain_decode, explain_preprocess
+from qa_assets.edge.pixels import explain_decode, explain_preprocess, side_by_side
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import EdgeTarget, find
 from qa_assets.preprocessing.image import decode, normalise
@@ -227,20 +226,6 @@ class Comparison:
         same = told.shape == right.shape
         apart = np.abs(told - right).max(axis=1) if same else np.full(len(right), np.inf)
         return _worst("postprocess", apart, self.ids)
-
-
-def side_by_side(reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> bytes:
-    """A PNG of what the reference sees, what the target sees, and the difference."""
-    from PIL import Image
-
-    apart = np.abs(reference.astype(np.int16) - target.astype(np.int16)).astype(np.uint8)
-    gap = np.full((reference.shape[0], 1, reference.shape[2]), 255, np.uint8)
-    row = np.concatenate([reference, gap, target, gap, apart], axis=1)
-    zoom = max(1, 96 // reference.shape[0])
-    shown = row.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    out = io.BytesIO()
-    Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown).save(out, "PNG")
-    return out.getvalue()
 
 
 def _told(answered: Answered, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:

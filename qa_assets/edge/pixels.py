@@ -66,6 +66,20 @@ def explain_preprocess(
     return _best("preprocess", reference, target, supposed)
 
 
+def side_by_side(reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> bytes:
+    """A PNG of what the reference sees, what the target sees, and the difference."""
+    from PIL import Image
+
+    apart = np.abs(reference.astype(np.int16) - target.astype(np.int16)).astype(np.uint8)
+    gap = np.full((reference.shape[0], 1, reference.shape[2]), 255, np.uint8)
+    row = np.concatenate([reference, gap, target, gap, apart], axis=1)
+    zoom = max(1, 96 // reference.shape[0])
+    shown = row.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    out = io.BytesIO()
+    Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown).save(out, "PNG")
+    return out.getvalue()
+
+
 def _best(
     stage: Stage,
     reference: NDArray[np.generic],

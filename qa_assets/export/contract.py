@@ -158,8 +158,8 @@ def _ports(side: str, found: Mapping[str, str], expected: Mapping[str, str]) -> 
             what = f"has no {side} {name!r}; it has {names}."
             yield _fault("ONNX_CONTRACT", what, f"Expected is {name}: {kind}.")
         elif found[name] != kind:
-            what = f"{side} {name!r} is {found[name]}."
-            yield _fault("ONNX_CONTRACT", what, f"Expected is {kind}.")
+            what = f"{side} {name!r} is {found[name]}. Expected is {kind}."
+            yield _fault("ONNX_CONTRACT", what, "Export the model again.")
     for name in found.keys() - expected.keys():
         yield _fault("ONNX_CONTRACT", f"has an {side} {name!r} that nobody asked for.")
 
