@@ -1,16 +1,13 @@
 """Labels as JSON: one object of label by file name, or one object a line."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.strict_json import read_strict
 from qa_assets.datasets.delimited import Delimited, Row
 from qa_assets.datasets.source import visible
-
-DEEPEST = 20
-"""Levels of a JSON file."""
 
 
 def parse_label_json(body: bytes, source: Path) -> Delimited:
@@ -60,36 +57,11 @@ def _json_text(body: bytes, source: Path) -> str:
 
 
 def _json_pairs(text: str, source: Path) -> list[tuple[str, Any]]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice = [k for k, n in Counter(k for k, _ in pairs).items() if n > 1]
-        if twice:
-            raise _refused("JSON_DUPLICATE", source, f"has the key {visible(twice[0])!r} twice.")
-        return dict(pairs)
-
-    def constant(word: str) -> Any:
-        raise _refused("JSON_SYNTAX", source, f"has {word}, which is not JSON.")
-
-    if _depth(text) > DEEPEST:
-        raise _refused("JSON_DEPTH", source, f"is nested deeper than {DEEPEST} levels.")
-    try:
-        found = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
-    except RecursionError as error:
-        raise _refused("JSON_DEPTH", source, "is nested too deep.") from error
-    except ValueError as error:  # among them an integer of too many digits
-        raise _refused("JSON_SYNTAX", source, f"is no JSON: {str(error)[:200]}.") from error
+    found = read_strict(text, source.name)
     if not isinstance(found, dict):
         what = f"holds a {type(found).__name__}, an object of label by file name is right."
         raise _refused("JSON_TYPE", source, what)
     return list(found.items())
-
-
-def _depth(text: str) -> int:
-    """Deepest nesting, as far as brackets tell; those inside strings count too."""
-    deepest = level = 0
-    for c in text:
-        level += (c in "[{") - (c in "]}")
-        deepest = max(deepest, level)
-    return deepest
 
 
 def _refused(code: str, source: Path, what: str) -> InputRefused:
