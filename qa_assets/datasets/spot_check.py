@@ -23,7 +23,7 @@ from qa_assets.core.tables import read_table
 from qa_assets.datasets.contact_sheet import COLUMNS as A_ROW
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.ledger import COLUMNS, Ledger
-from qa_assets.datasets.quality import thumbnails
+from qa_assets.datasets.measured import thumbnails
 from qa_assets.datasets.settings import SpotCheckSettings
 from qa_assets.datasets.splits import place
 
