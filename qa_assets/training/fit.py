@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,9 +19,13 @@ from qa_assets.preprocessing.samples import LabelledSamples
 from qa_assets.training.checkpoint import Standing, forget, keep, resume
 from qa_assets.training.determinism import deterministic, environment
 from qa_assets.training.loop import Batches, Learner, answers, learner, measure, one_pass
+from qa_assets.training.marks import majority, moved, shared
 from qa_assets.training.network import MODEL, WEIGHTS, state_of, weights_bytes, weights_digest
 from qa_assets.training.settings import TrainingSettings
 from qa_assets.training.user_code import UserModel, read_model, user_code
+
+if TYPE_CHECKING:
+    from qa_assets.training.team import Team
 
 Report = Callable[[str, float], None]
 
@@ -31,6 +36,17 @@ class _Run:
     fitting: Batches
     checking: Batches
     settings: TrainingSettings
+    team: "Team | None"
+
+    @property
+    def part(self) -> dict[str, int]:
+        """Which part of every batch this process takes."""
+        return {"part": self.team.rank, "parts": self.team.size} if self.team else {}
+
+    @property
+    def keeps(self) -> bool:
+        """Whether this process keeps what is done; of a team the first one does."""
+        return self.team is None or self.team.rank == 0
 
 
 def fit(
@@ -68,15 +84,43 @@ def fit(
             raise InputRefused.of(
                 "SPLIT_EMPTY", name, "holds no sample.", "Add data or change splits."
             )
+    train_ = fit_here
+    if settings.processes > 1:
+        from qa_assets.training.processes import fit_in_processes
+
+        train_ = fit_in_processes
+    made = train_(train, validation, spec, settings, model, report=report, unfinished=unfinished)
+    if unfinished:
+        forget(unfinished)
+    return made
+
+
+def fit_here(
+    train: LabelledSamples,
+    validation: LabelledSamples,
+    spec: InputSpec,
+    settings: TrainingSettings,
+    model: Path,
+    *,
+    report: Report | None = None,
+    unfinished: Path | None = None,
+    team: "Team | None" = None,
+) -> TrainedWeights:
+    """Train in this process, alone or as one of a team; what was kept on the way stays."""
     source = read_model(model)
     with deterministic(settings.seed, settings.threads, settings.device):
         learning = learner(source, spec, len(train.classes), settings)
+        if team:
+            from qa_assets.training.team import together
+
+            learning = together(learning, team)
         before = state_of(learning.network, source.name)
         run = _Run(
             learning,
             Batches(train, spec, settings.device),
             Batches(validation, spec, settings.device),
             settings,
+            team,
         )
         identity = _identity(run, before, source)
         standings, told = _epochs(run, source.name, unfinished, identity), _Clock(settings, report)
@@ -86,10 +130,7 @@ def fit(
             told.epoch(standing.history)
         if standing.best:
             learning.network.load_state_dict(standing.best)
-        made = _record(run, before, source, standing)
-    if unfinished:
-        forget(unfinished)
-    return made
+        return _record(run, before, source, standing)
 
 
 def _identity(run: _Run, before: Mapping[str, Tensor], source: UserModel) -> str:
@@ -131,7 +172,8 @@ def _epochs(run: _Run, name: str, unfinished: Path | None, identity: str) -> Ite
     standing = found or Standing(measure(run.learning, run.fitting)[0], (), {})
     yield standing
     while not _ended(standing.history, run.settings):
-        batches = run.fitting.shuffled(run.settings.batch_size, order)
+        run.learning.begin(len(standing.history) + 1)
+        batches = run.fitting.shuffled(run.settings.batch_size, order, **run.part)
         train_loss = one_pass(run.learning, batches)
         loss, accuracy = measure(run.learning, run.checking)
         epoch = Epoch(len(standing.history) + 1, train_loss, loss, accuracy)
@@ -140,7 +182,7 @@ def _epochs(run: _Run, name: str, unfinished: Path | None, identity: str) -> Ite
         if run.settings.patience and best_epoch(history) == epoch.epoch:
             best = state_of(run.learning.network, name)
         standing = Standing(standing.initial_loss, history, best)
-        if unfinished:
+        if unfinished and run.keeps:
             keep(unfinished, identity, run.learning, order, standing)
         yield standing
 
@@ -176,12 +218,12 @@ def _record(
         initial_loss=standing.initial_loss,
         history=history,
         kept_epoch=best_epoch(history) if standing.best else len(history),
-        moved={name: _moved(before[name], state[name]) for name in parameters},
+        moved={name: moved(before[name], state[name]) for name in parameters},
         frozen=tuple(n for n in parameters if n.startswith(source.frozen)),
         not_finite=tuple(n for n, t in state.items() if not bool(torch.isfinite(t).all())),
         samples={"train": len(fitted.ids), "validation": len(checked.ids)},
-        shared=_shared(fitted, checked),
-        majority=_majority(checked),
+        shared=shared(fitted, checked),
+        majority=majority(checked),
         metrics=_metrics(run, source),
         settings=settings.model_dump(mode="json"),
         environment=environment(settings.threads, settings.device),
@@ -195,27 +237,3 @@ def _metrics(run: _Run, source: UserModel) -> dict[str, float]:
         logits = answers(run.learning.network, run.checking)
         labels = torch.from_numpy(run.checking.samples.labels)
         return {name: float(metric(logits, labels)) for name, metric in source.metrics.items()}
-
-
-def _shared(one: LabelledSamples, other: LabelledSamples) -> tuple[str, ...]:
-    """Ids of samples in ``other`` that are in ``one`` as well, by name or by what is seen."""
-    seen = {picture.tobytes() for picture in one.pixels}
-    known = set(one.ids)
-    return tuple(
-        name
-        for name, picture in zip(other.ids, other.pixels, strict=True)
-        if name in known or picture.tobytes() in seen
-    )
-
-
-def _majority(samples: LabelledSamples) -> float:
-    """Share of the most frequent label."""
-    return float(torch.from_numpy(samples.labels).bincount().max()) / len(samples.ids)
-
-
-def _moved(before: Tensor, after: Tensor) -> float:
-    """Relative change, L2(after - before) / L2(before); what began at zero counts as it ended."""
-    old, new = before.double(), after.double()  # in torch: BLAS sums by the address of its input
-    size = float(torch.linalg.vector_norm(old))
-    change = float(torch.linalg.vector_norm(new - old))
-    return change / size if size else change

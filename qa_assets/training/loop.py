@@ -47,13 +47,16 @@ class Batches:
         for rows in torch.arange(len(self.samples.ids)).split(size):
             yield self.of(rows)
 
-    def shuffled(self, size: int, order: torch.Generator) -> Iterator[Batch]:
-        """All of them in a random order."""
+    def shuffled(
+        self, size: int, order: torch.Generator, *, part: int = 0, parts: int = 1
+    ) -> Iterator[Batch]:
+        """All of them in a random order; of each batch one part, where several share it."""
         batches = list(torch.randperm(len(self.samples.ids), generator=order).split(size))
-        if len(batches) > 1 and len(batches[-1]) == 1:  # batch normalisation cannot learn from one
+        # Batch normalisation cannot learn from a single sample.
+        if len(batches) > 1 and len(batches[-1]) < 2 * parts:
             batches[-2:] = [torch.cat(batches[-2:])]
         for rows in batches:
-            yield self.of(rows)
+            yield self.of(rows[part::parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,12 @@ class Learner:
         take = self.model.hooks.get("step", plain_step)
         value: Any = take(self.network, self.optimizer, self.loss, pixels, labels)
         return float(value)
+
+    def begin(self, epoch: int) -> None:
+        """Before an epoch: alone, the random numbers simply go on."""
+
+    def settle(self) -> None:
+        """After an epoch: alone, there is nobody to agree with."""
 
 
 def learner(
@@ -120,6 +129,7 @@ def one_pass(learning: Learner, batches: Iterator[Batch]) -> float:
         if not math.isfinite(value):
             return value
         total, seen = total + value * len(labels), seen + len(labels)
+    learning.settle()
     return total / seen
 
 

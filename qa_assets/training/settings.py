@@ -30,8 +30,18 @@ class TrainingSettings(Frozen):
     """Start of the random numbers: initial weights, order of the samples, dropout."""
     threads: Annotated[int, Field(ge=1, le=1024, strict=True)] = 1
     """Processor threads. Weights are bit-identical only at the same number of them."""
+    processes: Annotated[int, Field(ge=1, le=1024, strict=True)] = 1
+    """Processes that share every batch, with ``threads`` each; on GPUs, one a GPU. Weights are
+    bit-identical only at the same number of them."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the network is trained."""
+
+    @model_validator(mode="after")
+    def _a_batch_can_be_shared(self) -> Self:
+        if self.processes > 1 and self.batch_size < 2 * self.processes:
+            needed = 2 * self.processes
+            raise ValueError(f"batch_size: {self.processes} processes need {needed} or more")
+        return self
 
     @model_validator(mode="after")
     def _momentum_has_an_effect(self) -> Self:
