@@ -5,6 +5,7 @@
     dataset_statistics       counts and measures by class, over the history of versions
     dataset_splits           train, validation and test by content and group
     drift_report             how far the data moved since other versions, and between splits
+    preprocessing_contract   golden inputs and outputs, held against the release
     label_audit              labels that a model which never saw their samples would not give
     spot_check               what a person should look at, and what was decided before
     baselines                what simple models reach on the same splits

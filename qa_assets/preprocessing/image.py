@@ -85,3 +85,17 @@ def normalise(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]
     return np.ascontiguousarray(
         (centred / np.asarray(spec.std, dtype=np.float32)).transpose(0, 3, 1, 2)
     )
+
+
+def denormalise(seen: NDArray[np.float32], spec: InputSpec) -> NDArray[np.float32]:
+    """What :func:`normalise` made, brought back to stored values, not rounded.
+
+    Args:
+        seen: float32, shape (batch, channels, height, width).
+        spec: Scale, mean and std.
+
+    Returns:
+        float32, shape (batch, height, width, channels).
+    """
+    scaled = seen.transpose(0, 2, 3, 1) * np.asarray(spec.std, dtype=np.float32)
+    return (scaled + np.asarray(spec.mean, dtype=np.float32)) * np.float32(spec.scale)

@@ -8,6 +8,7 @@ from qa_assets.config import Pipeline
 from qa_assets.core.digests import digest_file
 from qa_assets.core.record import Earlier
 from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
+from qa_assets.core.records.preprocessing import PreprocessingContract
 from qa_assets.core.records.quality import DriftReport, LabelAudit, SampleQuality
 from qa_assets.core.records.review import SpotCheck
 from qa_assets.resources import local_store
@@ -90,6 +91,21 @@ def examined(graph: Collector, pipeline: Pipeline) -> None:
         release = other_release(store, pipeline.name, dataset_statistics.version)
         measured = (dataset_snapshot, dataset_statistics, sample_quality, dataset_splits)
         return drift_report(*measured, released=released_data(store, release), first_release=first)
+
+    def other_contract() -> str:
+        from qa_assets.preprocessing.contract import other_contract
+
+        return other_contract(store, pipeline.name, config.input)
+
+    @graph.asset(
+        "preprocessing", kinds={"png", "numpy"}, settings=(pipeline.name, config.input, first),
+        outside=other_contract,
+    )  # fmt: skip
+    def preprocessing_contract(dataset_snapshot: DatasetSnapshot) -> PreprocessingContract:
+        """What the declared preprocessing makes of golden inputs, beside what was released."""
+        from qa_assets.preprocessing.contract import contract
+
+        return contract(dataset_snapshot, config.input, store, pipeline.name, first)
 
     @graph.asset("datasets", "preprocessing", kinds={"sklearn"}, settings=config.input)
     def label_audit(dataset_snapshot: DatasetSnapshot) -> LabelAudit:
