@@ -1,5 +1,6 @@
 """Checks on the edges of the graph: a gate blocks what lies downstream, a monitor warns."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from qa_assets.resources import ArtifactStoreResource, Stored, asset_key
 
 PER_TARGET = ("edge_benchmark", "edge_comparison", "latency_duel")
 """A check that names one of these assets is posted once on the asset of each target."""
+EXPLAINED = {"dataset_snapshot": "dataset_splits"}
+"""Checks on the one stand behind the other: what looks at the samples is made even so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ class Posted:
     def title(self) -> str:
         """How people name it."""
         return f"{self.judged}: {self.check.name}"
+
+    @property
+    def stage(self) -> str:
+        """The room that made what is judged; a diagnosis prefers the earliest."""
+        return next(iter(self.reads.values())).rooms[0]
 
     def identity(self) -> dict[str, Any]:
         """Everything but the evidence that the verdict depends on."""
@@ -105,13 +113,32 @@ def posted_checks(pipeline: Pipeline, artifacts: Mapping[str, Artifact]) -> list
 
 
 def _judged(name: str, artifacts: Mapping[str, Artifact]) -> str:
-    """Where a check stands: one on a benchmark behind the comparison that explains it.
+    """Where a check stands: behind what explains it, where something does.
 
-    In front of it a gate that fails would keep the comparison from being made, and so the fault
-    from being named.
+    One on a benchmark behind the comparison, one on the snapshot behind the splits. In front of
+    them a gate that fails would keep the comparison, or the look at the samples, from being made,
+    and so the fault from being named; no training begins before either.
     """
-    explained = name.replace("edge_benchmark/", "edge_comparison/")
+    explained = EXPLAINED.get(name, name.replace("edge_benchmark/", "edge_comparison/"))
     return explained if explained in artifacts else name
+
+
+def thresholds_of(pipeline: Pipeline) -> dict[str, dict[str, str]]:
+    """Every gate of the settings with its thresholds as text; what was accepted is none of them."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, Path):
+            return f"{value.name} {digest_file(value)[:12]}"
+        return json.dumps(as_json(value), sort_keys=True)
+
+    return {
+        check.name: {
+            name: text(value)
+            for name, value in pipeline.resolve_files(check, thresholds).items()
+            if name != "accepted"
+        }
+        for check, thresholds in pipeline.config.gates.chosen()
+    }
 
 
 def build_checks(prefix: str, posted: Sequence[Posted]) -> list[dg.AssetChecksDefinition]:

@@ -14,6 +14,7 @@
     predictions              the model's answers on the test split
     evaluation               how good they are, with confidence intervals
     release_baseline         what the release answers on the same samples
+    gate_settings            what the gates ask for, and what those of the release before did
     release_comparison       the candidate against the release
     onnx_model               one file for devices: network, preprocessing, labels, provenance
     edge_cases               hand-made samples, asked of that file alone

@@ -20,7 +20,7 @@ def selftest(
 ) -> None:
     """Plant faults in copies of a pipeline: which gate stops each, and does it name it?
 
-    Exit code 1: a fault escaped at the clear dose.
+    Exit code 1: a fault was not stopped at the clear dose.
     """
     from qa_assets.console import Voice
     from qa_assets.runs import find_pipeline, run_selftest
@@ -41,7 +41,7 @@ def selftest(
     _tell(voice, record)
     if suggest:
         _suggest(voice, record)
-    escaped = any(r.dose == "clear" and not r.stopped for r in record.runs)
+    escaped = any(not r.stopped for r in record.at("clear"))
     raise typer.Exit(1 if escaped else 0)
 
 
@@ -49,11 +49,12 @@ def _tell(voice: "Voice", record: "GateSelftest") -> None:
     from qa_assets.faults.matrix import summary
 
     rows = [
-        (r.fault, r.dose, r.stage, r.ending, r.first, "yes" if r.named else "no",
+        (r.fault, r.dose, r.stage, r.ending, r.diagnosis, r.cause, "yes" if r.named else "no",
          "yes" if r.plain_gate else "no", f"{r.seconds:.1f}")
         for r in record.runs
     ]  # fmt: skip
-    columns = ("fault", "dose", "stage", "stopped by", "first", "named", "accuracy alone", "s")
+    columns = ("fault", "dose", "stage", "ending", "diagnosis", "cause", "named",
+               "accuracy alone", "s")  # fmt: skip
     voice.table("planted faults", columns, rows)
     voice.say(summary(record))
 

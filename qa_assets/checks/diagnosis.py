@@ -11,11 +11,13 @@ UNEXPLAINED = "other"
 """What nothing known explains."""
 DECLARED = ("declared", UNEXPLAINED)
 """What can not be held against an input: it is as declared, or nothing known explains it."""
-FLOOR, PULL, DIFFERENCE, LEARNS = 0.4, 0.05, 1e-3, 0.1
+FLOOR, PULL, DIFFERENCE, LEARNS, CLIPPED, LEFT, BLIND = 0.4, 0.05, 1e-3, 0.1, 0.2, 0.3, 0.1
 """Least loss of sure right answers, as a share of that of guessing, where a softmax lies between
 (0.45 for two classes, more for more; label smoothing by 0.1 leaves 0.29); gradient that is left
-on sure wrong answers; difference of answers; fall of the loss."""
+on sure wrong answers; difference of answers; fall of the loss; share of logits at the lowest;
+loss that is left on one batch learnt by heart; share of the input that nothing depends on."""
 _INPUT = {
+    "departs": "preprocessing.departs",
     "not normalised": "preprocessing.normalisation_missing",
     "normalised twice": "preprocessing.normalisation_doubled",
     "transposed": "preprocessing.images_transposed",
@@ -30,8 +32,8 @@ def broken_part(probe: TrainingProbe) -> Finding | None:
         return "training.weights_not_finite", {"layer": ", ".join(probe.not_finite)}
     if fault := input_fault(probe) or loss_fault(probe):
         return fault
-    if probe.probabilities:
-        return "training.double_softmax", {"layer": "output"}
+    if fault := shape_fault(probe):
+        return fault
     if fault := answer_fault(probe) or gradient_fault(probe):
         return fault
     if probe.gradient_error > DIFFERENCE:
@@ -47,13 +49,28 @@ def input_fault(
     """Mix-ups between the declared preprocessing and what the first layer sees."""
     for where, found in (("decoder", probe.decoded_is), ("first layer", probe.input_is)):
         if found not in DECLARED:
-            cause = _INPUT.get(found, "preprocessing.images_turned")
-            return cause, {"stage": where, "found": found}
+            return named_mixup(found), {"stage": where, "found": found}
     if abs(probe.input_mean) > max_mean or probe.input_std > max_std:
         return "preprocessing.normalisation_missing", {"stage": "input settings"}
     if probe.input_std < min_std:
         return "preprocessing.normalisation_doubled", {"stage": "input settings"}
     return None
+
+
+def shape_fault(probe: TrainingProbe) -> Finding | None:
+    """What is wrong with the network's two ends: what it answers, and what it looks at."""
+    if probe.probabilities:
+        return "training.double_softmax", {"layer": "output"}
+    if probe.clipped > CLIPPED:
+        return "training.output_clipped", {"layer": "output"}
+    if probe.blind[0] > BLIND and not probe.constant:
+        return "training.input_ignored", {"input": probe.blind[1]}
+    return None
+
+
+def named_mixup(found: str) -> str:
+    """The cause of an input that is not the declared one; "" where it is, or none can be told."""
+    return "" if found in DECLARED else _INPUT.get(found, "preprocessing.images_turned")
 
 
 def loss_fault(probe: TrainingProbe, max_error: float = 1e-3) -> Finding | None:
@@ -65,7 +82,8 @@ def loss_fault(probe: TrainingProbe, max_error: float = 1e-3) -> Finding | None:
         said = f"the lowest loss is for the class {loss.shift} after the label"
         return "training.loss_labels_shifted", {"property": said}
     if not loss.right_lowest:
-        return "training.loss_rewards_wrong", {"property": "a wrong answer has the lowest loss"}
+        said = "a wrong answer has as low a loss as the right one"
+        return "training.loss_rewards_wrong", {"property": said}
     if loss.floor < -max_error:
         said = "negative for right answers: a logarithm is missing"
         return "training.loss_on_probabilities", {"property": said}
@@ -122,6 +140,9 @@ def label_fault(probe: TrainingProbe) -> Finding:
     """Why held-out samples are not known though every part works."""
     if fault := rate_fault(probe):
         return fault
+    before, after = probe.overfit
+    if not after <= LEFT * before:  # it learns nothing at all, whatever the labels
+        return "training.cannot_overfit", {}
     return "data.labels_shuffled", {"split": "train and validation do not agree"}
 
 

@@ -126,7 +126,8 @@ def beats_baselines(evaluation: Evaluation, *, min_gain: Share = 0.0) -> Verdict
     """
     gains = evaluation.gains
     if not gains:
-        return cannot_tell("no baseline was measured on these samples")
+        said = "no baseline was measured on these samples"
+        return cannot_tell(said, cause="evaluation.baseline_missing")
     hardest = min(gains, key=lambda name: gains[name].low)
     rows = tuple((b, e.value, e.low, e.high, e.n) for b, e in gains.items())
     return surely_at_least(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HELD = {True: "yes", False: "no", None: "cannot tell"}
 NAMED = 5
 """Expectations that the summary names; the evidence has all of them."""
+COUNTED = ("samples", "share")
+"""Columns of the statistics that count."""
 TEXT = 160
 """Characters shown of what was expected or observed."""
 
@@ -64,7 +66,9 @@ def _judge(table: "pd.DataFrame", file: Path, *, key: str) -> Verdict:
     failed = [o for o in critical if o.holds is False]
     unknown = [o for o in outcomes if o.holds is None]
     if failed:
-        worst = failed[0].expectation
+        telling = [o for o in failed if not _counts(o.expectation)]
+        worst = (telling or failed)[0]
+        concerned = {"class": ", ".join(row for row, _ in worst.failing)} if key == "label" else {}
         rows = dict.fromkeys(row for o in failed for row, _ in o.failing)
         return Verdict(
             outcome="fail",
@@ -72,8 +76,12 @@ def _judge(table: "pd.DataFrame", file: Path, *, key: str) -> Verdict:
             f"do not hold: {_names(failed)}",
             measured=float(len(failed)),
             limit=0.0,
-            cause="data.expectation_failed",
-            where={"expectation": worst.type, "column": worst.column},
+            cause="data.expectation_failed" if telling else "data.counts",
+            where={
+                "expectation": worst.expectation.type,
+                "column": worst.expectation.column,
+                **concerned,
+            },
             samples=tuple(rows) if key == "id" else (),
             evidence=evidence,
         )
@@ -90,6 +98,11 @@ def _judge(table: "pd.DataFrame", file: Path, *, key: str) -> Verdict:
         limit=0.0,
         evidence=evidence,
     )
+
+
+def _counts(expectation: Expectation) -> bool:
+    """Whether it only says that there are too many or too few, whatever the cause may be."""
+    return expectation.column in COUNTED or "row_count" in expectation.type
 
 
 def _names(outcomes: Sequence[Outcome]) -> str:

@@ -1,6 +1,7 @@
 """The exported file: well formed, complete in itself, and the same model as in training."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -50,6 +51,31 @@ def onnx_carries_weights(onnx_model: OnnxModel, trained_weights: TrainedWeights)
 
 
 @check
+def onnx_describes_itself(onnx_model: OnnxModel, predictions: Predictions) -> Verdict:
+    """What the file says of itself is what it is: its labels and the size of its input.
+
+    A device reads both from the file: it shows answers under these names, and resizes to this size.
+
+    Args:
+        onnx_model: The file's own metadata, and the shape of its input.
+        predictions: The classes, in the order in which the network was trained.
+    """
+    try:
+        labels = tuple(json.loads(onnx_model.properties["labels"]))
+        spec = json.loads(onnx_model.properties["input_spec"])
+        said = [int(spec[side]) for side in ("height", "width", "channels")]
+    except (KeyError, TypeError, ValueError) as error:
+        missing = f"the file's own metadata cannot be read: {type(error).__name__} {error}"
+        return cannot_tell(missing, cause="export.metadata_missing")
+    taken = re.findall(r"\d+|[A-Za-z_]\w*", onnx_model.inputs.get("pixels", "").partition("[")[2])
+    found = [f"labels begin with {labels[:3]}"] if labels != predictions.classes else []
+    found += [f"input {said}, it takes {taken[1:]}"] if list(map(str, said)) != taken[1:] else []
+    cause = "export.labels_differ" if labels != predictions.classes else "export.input_differs"
+    where = {"property": "labels" if cause == "export.labels_differ" else "input_spec"}
+    return none_of(found, "statements of the file are wrong", cause=cause, where=where)
+
+
+@check
 def onnx_agrees_with_torch(
     onnx_model: OnnxModel,
     predictions: Predictions,
@@ -68,7 +94,7 @@ def onnx_agrees_with_torch(
 
     Source: "A deep learning DevOps pipeline": differences over about one percent go to a person.
     """
-    return agreement(
+    verdict = agreement(
         onnx_model,
         predictions,
         max_disagreement=max_disagreement,
@@ -76,6 +102,14 @@ def onnx_agrees_with_torch(
         cause="export.other",
         who="the exported model and the trained network",
     )
+    departs = onnx_model.departs
+    if verdict.outcome != "fail" or not departs:
+        return verdict
+    cause = (
+        "preprocessing.departs_in_file" if "preprocessing" in departs else "export.layer_departs"
+    )
+    said = f"{verdict.summary}; the first layers that are not in the file: {', '.join(departs)}"
+    return replace(verdict, cause=cause, summary=said, where={"layer": ", ".join(departs)})
 
 
 @check

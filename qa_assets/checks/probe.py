@@ -7,6 +7,7 @@ learned), its cause is that of the part that was found broken (:func:`broken_par
 from typing import Literal
 
 from qa_assets.checks.diagnosis import (
+    CLIPPED,
     UNEXPLAINED,
     answer_fault,
     broken_part,
@@ -141,7 +142,11 @@ def custom_parts_sound(training_probe: TrainingProbe) -> Verdict:
 def outputs_are_logits(training_probe: TrainingProbe) -> Verdict:
     """The network answers logits; a softmax before the loss's own softmax flattens learning."""
     found = ["answers in [0, 1] that add up to one"] if training_probe.probabilities else []
-    return none_of(found, "signs of a softmax in the network", cause="training.double_softmax")
+    cut = training_probe.clipped > CLIPPED
+    found += [f"{training_probe.clipped:.0%} of the answers are the lowest one"] if cut else []
+    cause = "training.output_clipped" if cut else "training.double_softmax"
+    what = "signs of an activation behind the last layer"
+    return none_of(found, what, cause=cause, where={"layer": "output"})
 
 
 @check

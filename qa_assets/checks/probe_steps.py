@@ -81,12 +81,16 @@ def overfits_one_batch(training_probe: TrainingProbe, *, max_ratio: Positive = 0
         training_probe: Loss on one batch before and after many steps.
         max_ratio: Largest share of the loss that may be left.
 
+    Where it can without dropout, in evaluation mode, that is too strong.
+
     Source: Karpathy (2019), A recipe for training neural networks: overfit one batch.
     """
     before, after = training_probe.overfit
     if not before > 0:
         return cannot_tell("a loss above zero is needed to begin with")
-    cause, where = broken_part(training_probe) or ("training.cannot_overfit", {})
+    quiet = training_probe.overfit_quiet <= min(after / 2, max_ratio * before)
+    own = "training.regularised_too_strongly" if quiet else "training.cannot_overfit"
+    cause, where = broken_part(training_probe) or (own, {})
     left = after / before if math.isfinite(after) else math.inf
     what = f"the loss left after {training_probe.overfit_steps} steps on one batch, as a share,"
     return at_most(left, max_ratio, what, cause=cause, where=where)

@@ -5,7 +5,7 @@ import math
 from qa_assets.core.check import check
 from qa_assets.core.config import Count, Positive, Share
 from qa_assets.core.intervals import share
-from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits
 from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.verdict import (
     Evidence,
@@ -161,6 +161,50 @@ def epochs_completed(trained_weights: TrainedWeights, *, min_epochs: Count = 1) 
         return none_of(found, "weights of another epoch", cause="training.best_epoch_not_kept")
     right = max(min_epochs, 1 if early else asked)
     return at_least(done, right, "the number of epochs", cause=cause, where={"set": str(asked)})
+
+
+@check
+def trained_on_everything(
+    trained_weights: TrainedWeights, dataset_splits: DatasetSplits, *, min_share: Share = 0.99
+) -> Verdict:
+    """The training read the whole train split.
+
+    Args:
+        trained_weights: How many samples it was given.
+        dataset_splits: How many there are.
+        min_share: Smallest share of the train split that was trained on.
+    """
+    there = sum(dataset_splits.class_counts.get("train", {}).values())
+    if not there or "train" not in trained_weights.samples:
+        return cannot_tell("it is not known how many samples there are, or were trained on")
+    read = trained_weights.samples["train"]
+    return at_least(
+        read / there,
+        min_share,
+        f"the share of the train split that was trained on ({read} of {there})",
+        cause="training.data_dropped",
+    )
+
+
+@check
+def loss_settled(trained_weights: TrainedWeights, *, max_fall: Share = 0.01) -> Verdict:
+    """When the training ended there was little left to learn: the loss had all but stopped falling.
+
+    Args:
+        trained_weights: Its history is judged.
+        max_fall: Largest fall of the training loss an epoch, over the last third of the epochs, as
+            a share of the initial loss.
+
+    Returns:
+        Measured: that fall. A loss that never fell is not judged here but by ``loss_falls``.
+    """
+    losses = [trained_weights.initial_loss, *(e.train_loss for e in trained_weights.history)]
+    if len(losses) < 2 or not losses[0] > 0:
+        return cannot_tell("an initial loss above zero and at least one epoch are needed")
+    epochs = max(1, (len(losses) - 1) // 3)
+    fall = (losses[-1 - epochs] - losses[-1]) / epochs / losses[0]
+    what = f"the fall of the loss an epoch over the last {epochs}, as a share of the initial one,"
+    return at_most(fall, max_fall, what, cause="training.stopped_early")
 
 
 @check

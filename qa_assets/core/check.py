@@ -39,7 +39,9 @@ class Check:
         """Judge; evidence that is not there is a verdict too, never a pass."""
         missing = [name for name in self.assets if assets.get(name) is None]
         if missing:
-            return cannot_tell(f"evidence missing: {', '.join(missing)} was never made")
+            said, where = ", ".join(missing), {"asset": ", ".join(missing)}
+            lost = f"evidence missing: {said} was never made"
+            return cannot_tell(lost, cause="evidence.missing", where=where)
         return self.judge(*(assets[name] for name in self.assets), **thresholds)
 
 

@@ -78,7 +78,9 @@ class Verdict(Record):
         return shown
 
 
-def cannot_tell(missing: str, **more: "Mapping[str, Evidence] | str") -> Verdict:
+def cannot_tell(
+    missing: str, **more: "Mapping[str, Evidence] | Mapping[str, str] | str"
+) -> Verdict:
     """No judgement: ``missing`` says what it would take."""
     return Verdict(outcome="cannot tell", summary=missing, **more)  # pyright: ignore[reportArgumentType]
 

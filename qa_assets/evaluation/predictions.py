@@ -16,6 +16,7 @@ from qa_assets.core.records.evaluation import LOGITS, Predictions
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.evaluation.scores import softmax
 from qa_assets.preprocessing.image import normalise
+from qa_assets.preprocessing.recognise import given_as
 from qa_assets.preprocessing.samples import LabelledSamples
 
 
@@ -46,7 +47,8 @@ def predict(
             "SPLIT_EMPTY", "test", "holds no sample.", "Add data or change splits."
         )
     batches: list[NDArray[np.float32]] = []
-    with _answering(network, threads):
+    seen: list[torch.Tensor] = []
+    with _answering(network, threads), _watched(network, seen):
         for start in range(0, len(test.ids), batch_size):
             pixels = normalise(test.pixels[start : start + batch_size], spec)
             aligned = torch.from_numpy(pixels).clone()  # the last bits may depend on the address
@@ -70,7 +72,23 @@ def predict(
         samples=len(test.ids),
         classes=test.classes,
         weights_digest=weights_digest,
+        input_is=given_as(seen[0].cpu().numpy(), test.pixels[: len(seen[0])], spec),
     )
+
+
+@contextmanager
+def _watched(network: nn.Module, seen: list[torch.Tensor]) -> Generator[None]:
+    """Keep the first batch that the network is given."""
+
+    def look(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        if not seen:
+            seen.append(given[0].detach().clone())
+
+    hook = network.register_forward_pre_hook(look)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 @contextmanager

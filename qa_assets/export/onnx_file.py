@@ -19,6 +19,7 @@ from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel, Variant, VariantName
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.export.contract import Inspection, expected_ports, inspect
+from qa_assets.export.departure import left_at
 from qa_assets.export.finish import finish
 from qa_assets.export.settings import ExportSettings
 from qa_assets.export.variants import make_variant
@@ -73,19 +74,18 @@ def export(
         raise InputRefused(*broken)  # the reference runtime could not even be asked
     try:
         logits = run_reference(body, test.pixels, settings.batch if settings.dynamic_batch else 1)
-    except (
-        Exception
-    ) as error:  # the runtime's exceptions have no base; the contract often knows why
+    except Exception as error:  # the runtime's have no base; the contract often knows why
         unknown = Problem("ONNX_INVALID", MODEL, f"cannot be run: {str(error)[:200]}")
         raise InputRefused(*(found.faults or (unknown,))) from error
     record = _record(body, found, test.ids, logits)
     files = {GOLDEN: _golden(golden or {}), **record.files}
     made: dict[VariantName, Variant] = {}
-    for name in variants:
+    departs = left_at(network, body, test.pixels, logits, spec)
+    for name in () if departs else variants:  # of another network nothing more is made
         other = make_variant(name, body, train, settings.quantisation)
         made[name], answers = _variant(name, other, test, spec, settings)
         files |= {f"model.{name}.onnx": other, f"logits.{name}.npy": array_bytes(answers)}
-    return replace(record, variants=made, files=files)
+    return replace(record, variants=made, files=files, departs=departs)
 
 
 def _variant(

@@ -25,14 +25,14 @@ def data(record: GateSelftest) -> dict[str, Any]:
 def text(record: GateSelftest) -> str:
     """For people and the README: the rates, then a row a fault and dose."""
     rows = [
-        f"| {r.fault} | {r.dose} ({r.amount:g}) | {r.stage} | {r.ending} | {r.first} "
-        f"| {'yes' if r.named else 'no'} | {'yes' if r.plain_gate else 'no'} | {r.seconds:.1f} |"
+        f"| {r.fault} | {r.dose} ({r.amount:g}) | {r.stage} | {r.ending} | {r.diagnosis} "
+        f"| {r.cause} | {_named(r)} | {'yes' if r.plain_gate else 'no'} | {r.seconds:.1f} |"
         for r in record.runs
     ]
-    columns = "fault | dose | stage | stopped by | first | named | accuracy alone | seconds"
+    columns = "fault | dose | stage | ending | diagnosis | cause | named | accuracy alone | seconds"
     dead = "".join(f"- {g}\n" for g in record.dead) or "- none\n"
     return (
-        f"{summary(record)}\n\n| {columns} |\n|{' --- |' * 8}\n"
+        f"{summary(record)}\n\n| {columns} |\n|{' --- |' * 9}\n"
         + "\n".join(rows)
         + f"\n\nGates that never fired:\n\n{dead}"
     )
@@ -42,7 +42,8 @@ def summary(record: GateSelftest) -> str:
     """The rates in a few lines."""
     blocked = sum(bool(c.alarms) for c in record.clean)
     lines = [
-        f"stopped, {dose} dose: {record.detection(dose)}; accuracy alone: {record.plain(dose)}"
+        f"stopped, {dose} dose: {record.detection(dose)}; accuracy alone: {record.plain(dose)}; "
+        + ", ".join(f"{n} {ending}" for ending, n in record.endings(dose).items() if n)
         for dose in ("clear", "mild")
     ]
     lines.append(f"named right, of those stopped: {record.named}")
@@ -53,7 +54,7 @@ def summary(record: GateSelftest) -> str:
 
 
 def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
-    """Faults by gates: dark where a gate stopped the run first, red rows escaped."""
+    """Faults by gates: dark the gate taken for the diagnosis, darkest where it is right."""
     shown = [g for g in gates if g not in record.dead]
     rows = [
         f'<text transform="translate({LEFT + CELL * (j + 1) - 2},{TOP - 5}) rotate(-65)">'
@@ -63,7 +64,7 @@ def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
     cells: dict[str, list[str]] = {}
     for i, run in enumerate(record.runs):
         y = TOP + CELL * i
-        fill = "" if run.stopped else f' fill="{ESCAPED}"'
+        fill = "" if run.stopped or not run.counts else f' fill="{ESCAPED}"'
         rows.append(
             f'<text x="{LEFT - 6}" y="{y + 9}"{fill} class="r">{escape(_label(run))}</text>'
         )
@@ -72,7 +73,7 @@ def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
                 x = LEFT + CELL * shown.index(alarm.gate)
                 cells.setdefault(_colour(run, alarm.gate), []).append(f"M{x} {y}h11v11h-11z")
         if not {a.gate for a in run.alarms} & set(shown):
-            said = run.ending if run.ending == "escaped" else f"{run.ending}: {run.first}"
+            said = f"{run.ending}: {run.first}" if run.first else run.ending
             rows.append(f'<text x="{LEFT + 4}" y="{y + 9}"{fill}>{escape(said)}</text>')
     rows += [f'<path fill="{colour}" d="{"".join(d)}"/>' for colour, d in cells.items()]
     rows.append("<style>.r{text-anchor:end}</style>")
@@ -82,11 +83,15 @@ def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
     return (head + font + "".join(rows) + "</svg>").encode()
 
 
+def _named(run: FaultRun) -> str:
+    return ("yes" if run.named else "no") if run.stopped else ""
+
+
 def _label(run: FaultRun) -> str:
     return run.fault if run.dose == "clear" else f"{run.fault} ({run.dose})"
 
 
 def _colour(run: FaultRun, gate: str) -> str:
-    if gate != run.first:
+    if gate != (run.diagnosis or run.first):
         return ALSO
     return NAMED if run.named else STOPPED

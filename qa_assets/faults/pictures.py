@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
+from qa_assets.datasets.arrays import png_of
 
 Pixels = NDArray[np.uint8]
 
@@ -81,7 +82,14 @@ class Folder:
             if not isinstance(painted, Image.Image):
                 values = np.rint(np.clip(painted, 0, np.iinfo(np.uint8).max)).astype(np.uint8)
                 painted = Image.fromarray(values)
-            out = io.BytesIO()
-            painted.save(out, **{"format": "PNG", **options})
-            ids.add(self.write(path, out.getvalue()))
+            ids.add(self.write(path, _encoded(painted, options)))
         return ids
+
+
+def _encoded(image: Any, options: dict[str, Any]) -> bytes:
+    """Grey PNG as the embedded sets are written, so that no encoder's habits give a fault away."""
+    if not options and image.mode == "L":
+        return png_of(np.asarray(image))
+    out = io.BytesIO()
+    image.save(out, **{"format": "PNG", **options})
+    return out.getvalue()

@@ -19,8 +19,9 @@ from qa_assets.core.records.faults import (
 )
 from qa_assets.core.store import LocalStore
 from qa_assets.faults import matrix
+from qa_assets.faults.course import follow
 from qa_assets.faults.fault import FAULTS, Dose
-from qa_assets.faults.harness import follow, kept_in, run_clean, run_fault
+from qa_assets.faults.harness import kept_in, run_clean, run_fault
 from qa_assets.graph import build_graph
 
 Task = tuple[str, Dose] | int
@@ -70,8 +71,8 @@ def selftest(
     with kept_in(store):
         artifacts, posted = build_graph(pipeline)
         course = follow(artifacts, posted, store, everything=True)
-    if course.stops or course.accuracy is None:
-        why = "; ".join(f"{a.gate}: {a.summary}" for a in course.stops)
+    if course.findings or course.accuracy is None:
+        why = "; ".join(f"{f.gate}: {f.verdict.summary}" for f in course.findings)
         raise InputRefused.of(
             "SELFTEST_NOT_CLEAN",
             pipeline.name,
@@ -81,7 +82,10 @@ def selftest(
     _released(pipeline.name, course.digests, store)
     tasks: list[Task] = [*faults, *range(1, clean_runs + 1)]
     done = list(_all(pipeline, store, tasks, course.accuracy, processes))
-    runs = sorted((r for r in done if isinstance(r, FaultRun)), key=lambda r: r.stopped)
+    runs = sorted(
+        (r for r in done if isinstance(r, FaultRun)),
+        key=lambda r: (r.stopped, not r.counts, r.named),
+    )
     clean = tuple(r for r in done if isinstance(r, CleanRun))
     gates = [p.title for p in posted if p.blocking]
     fired = {a.gate for r in runs for a in r.alarms}

@@ -41,7 +41,7 @@ def _escaped(record: GateSelftest, gate: str) -> Mapping[str, float]:
     return {
         f"{r.fault} ({r.dose})": r.measured[gate].value
         for r in record.runs
-        if not r.stopped and gate in r.measured
+        if r.counts and not r.stopped and gate in r.measured
     }
 
 

@@ -7,7 +7,9 @@ from qa_assets.config import Pipeline
 from qa_assets.core.records.comparison import ReleaseBaseline, ReleaseComparison
 from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits
 from qa_assets.core.records.evaluation import Predictions
+from qa_assets.core.records.release import GateSettings
 from qa_assets.core.records.training import TrainedWeights
+from qa_assets.gates import thresholds_of
 from qa_assets.resources import local_store
 
 
@@ -38,6 +40,20 @@ def against_release(graph: Collector, pipeline: Pipeline) -> None:
         payloads = dict(read_payloads(dataset_snapshot, frozenset(labels))) if release else {}
         first = pipeline.config.first_release
         return released_answers(store, release, labels, payloads, first)
+
+    gates = thresholds_of(pipeline)
+
+    def other_gates() -> str:
+        from qa_assets.release.gate_settings import released_under_others
+
+        return released_under_others(store, pipeline.name, gates)
+
+    @graph.asset("release", kinds={"yaml"}, settings=(pipeline.name, gates), outside=other_gates)
+    def gate_settings() -> GateSettings:
+        """What the gates ask for, beside what those of the release before asked for."""
+        from qa_assets.release.gate_settings import gate_settings
+
+        return gate_settings(store, pipeline.name, gates)
 
     @graph.asset("evaluation", kinds={"pandas"})
     def release_comparison(

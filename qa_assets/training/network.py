@@ -58,7 +58,7 @@ def restore(weights: TrainedWeights, spec: InputSpec, classes: int) -> nn.Module
 
     Raises:
         InputRefused: ``WEIGHTS_MISMATCH``: the tensors are not those of the network, or not those
-            that the record names; what :func:`build` raises.
+            that the record names; ``WEIGHTS_NOT_FINITE``; what :func:`build` raises.
     """
     network = make(load_model(weights.read(MODEL), MODEL), spec, classes)
     try:
@@ -75,6 +75,10 @@ def restore(weights: TrainedWeights, spec: InputSpec, classes: int) -> nn.Module
         name = differ[0]
         found, right = described.get(name, "nothing"), wanted.get(name, "nothing")
         raise _mismatch(f"{len(differ)} tensors differ, first {name}: {found} instead of {right}.")
+    lost = next((n for n, t in state.items() if not bool(torch.isfinite(t).all())), "")
+    if lost:
+        message = "holds a value that is not a finite number."
+        raise InputRefused.of("WEIGHTS_NOT_FINITE", lost, message, "Train again.")
     network.load_state_dict(state, strict=True)
     return network.eval()
 

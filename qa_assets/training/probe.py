@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from qa_assets.core.config import InputSpec
@@ -15,7 +16,14 @@ from qa_assets.core.intervals import share
 from qa_assets.core.record import Estimate
 from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.preprocessing.samples import LabelledSamples
-from qa_assets.training import probe_answers, probe_input, probe_loss, probe_parts, probe_steps
+from qa_assets.training import (
+    probe_answers,
+    probe_input,
+    probe_linear,
+    probe_loss,
+    probe_parts,
+    probe_steps,
+)
 from qa_assets.training.determinism import deterministic
 from qa_assets.training.loop import Batches, Learner, learner, measure, one_pass
 from qa_assets.training.network import make, state_of, weights_digest
@@ -124,10 +132,12 @@ def _measure(bench: Bench, epochs: int, steps: int) -> dict[str, Any]:
         "metrics": probe_loss.test_metrics(bench.model.metrics, bench.classes),
         "parts": parts,
         "parts_tested": tested,
-        "input_is": probe_input.input_as(network, bench.train, bench.spec, bench.settings.device),
+        "input_is": probe_input.input_as(network, seen, _pixels(bench, 16), bench.spec),
         "input_mean": float(everything.mean(dtype=np.float64)),
         "input_std": float(everything.std(dtype=np.float64)),
         "probabilities": probe_answers.probabilities(network, seen),
+        "blind": probe_answers.blind(network, seen),
+        "clipped": probe_answers.clipped(network, seen),
         "not_finite": probe_answers.not_finite(network),
         "constant": probe_answers.constant(network),
         **reach,
@@ -136,10 +146,16 @@ def _measure(bench: Bench, epochs: int, steps: int) -> dict[str, Any]:
         "rates": rates,
         "overfit": overfit[:2],
         "overfit_steps": overfit[2],
+        "overfit_quiet": probe_steps.overfit(
+            bench, pixels, labels, factor=1.0, steps=steps, quiet=True
+        )[1],
         "random": probe_answers.random(network, seen),
         "neighbours": probe_answers.neighbours(network, seen),
         "modes": probe_answers.modes(network, seen),
         "written": probe_answers.written(network, seen),
+        "purity": probe_steps.purity(bench),
+        "purity_by_chance": probe_steps.purity(bench, by_chance=True),
+        "linear": probe_linear.linear(network, seen),
         "chance": float(np.bincount(bench.held.labels).max() / len(bench.held.ids)),
         "learned": _learn(bench, bench.train, bench.held, epochs),
         "shuffled": _learn(bench, *_shuffled(bench), epochs),
@@ -192,6 +208,11 @@ def _rows(bench: Bench, most: int) -> torch.Tensor:
         place[rows] = np.arange(len(rows))
     order = np.argsort(place, kind="stable")
     return torch.from_numpy(order[: max(2, min(most, len(order), 64))].copy())
+
+
+def _pixels(bench: Bench, most: int) -> NDArray[np.uint8]:
+    """Decoded pixels of the rows that :func:`_rows` gives."""
+    return bench.train.pixels[_rows(bench, most).numpy()]
 
 
 def _few(samples: LabelledSamples, most: int) -> LabelledSamples:

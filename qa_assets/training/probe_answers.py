@@ -21,6 +21,37 @@ def probabilities(network: nn.Module, pixels: Tensor) -> bool:
     return inside and bool(((answers.sum(dim=1) - 1).abs() < 1e-3).all())
 
 
+def clipped(network: nn.Module, pixels: Tensor) -> float:
+    """Share of the answers that are exactly the lowest one: an activation behind the last layer.
+
+    Nothing where all answers are equal: those of weights of zero are not clipped.
+    """
+    answers = _answer(network, pixels)
+    lowest = float((answers == answers.min()).double().mean())
+    return lowest if lowest < 1 and answers.numel() > 1 else 0.0
+
+
+def blind(network: nn.Module, pixels: Tensor) -> tuple[float, str]:
+    """Share of the input that no answer depends on, and where that lies.
+
+    Args:
+        network: In evaluation mode for the while.
+        pixels: A batch, float32 (batch, channel, height, width).
+    """
+    mode, seen = network.training, pixels.detach().clone().requires_grad_()
+    drawn = torch.Generator().manual_seed(0)
+    answers = network.eval()(seen)
+    network.train(mode)
+    weights = torch.randn(answers.shape, generator=drawn).to(answers)
+    (gradient,) = torch.autograd.grad((answers * weights).sum(), seen)
+    unused = (gradient == 0).all(dim=0).all(dim=0)
+    rows, columns = (torch.nonzero(unused.any(dim=d)).flatten().tolist() for d in (1, 0))
+    if not rows:
+        return 0.0, ""
+    where = f"rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
+    return float(unused.double().mean()), where
+
+
 def not_finite(network: nn.Module) -> tuple[str, ...]:
     """Tensors with a NaN or an infinity."""
     return tuple(n for n, t in network.state_dict().items() if not bool(torch.isfinite(t).all()))

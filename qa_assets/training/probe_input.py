@@ -1,7 +1,7 @@
 """What the network really sees, against what was declared: the usual mix-ups have names."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -9,27 +9,38 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from qa_assets.core.config import InputSpec
-from qa_assets.preprocessing.image import normalise
+from qa_assets.preprocessing.recognise import (
+    DECLARED,
+    DEPARTS,
+    OTHER,
+    explain,
+    given_as,
+    turned,
+)
 from qa_assets.preprocessing.samples import LabelledSamples
 
-DECLARED, OTHER = "declared", "other"
 Pixels = NDArray[np.uint8]
 
 
-def input_as(
-    network: nn.Module, samples: LabelledSamples, spec: InputSpec, device: str, *, most: int = 16
-) -> str:
+def input_as(network: nn.Module, given: Tensor, pixels: Pixels, spec: InputSpec) -> str:
     """How the input of the first layer with weights relates to the declared preprocessing.
 
+    Args:
+        network: What learns.
+        given: A batch as the training makes it, float32 (batch, channel, height, width).
+        pixels: The decoded pixels of that batch.
+        spec: What is declared.
+
     Returns:
-        ``declared``, the name of a mix-up that gives exactly these numbers, or ``other``.
+        ``declared``, the name of a mix-up that gives exactly these numbers, ``departs`` where the
+        batch is another one already, or ``other`` where the network does something of its own.
     """
-    pixels = samples.pixels[:most]
-    reference = normalise(pixels, spec)
-    seen = _first_input(network, torch.from_numpy(reference).clone().to(device))
-    if seen is None or seen.shape != reference.shape:
-        return OTHER
-    return _explain(seen, _mixups(pixels, reference, spec))
+    relation = given_as(given.cpu().numpy(), pixels, spec)
+    if relation != DECLARED:
+        return relation
+    seen = _first_input(network, given)
+    found = OTHER if seen is None else given_as(seen, pixels, spec)
+    return OTHER if found == DEPARTS else found
 
 
 def decoded_as(samples: LabelledSamples, payloads: Mapping[str, bytes], spec: InputSpec) -> str:
@@ -39,50 +50,7 @@ def decoded_as(samples: LabelledSamples, payloads: Mapping[str, bytes], spec: In
         return OTHER
     reference = np.stack([_decode(payloads[samples.ids[i]], spec) for i in rows])
     found = samples.pixels[rows].astype(np.float32)
-    return _explain(found, _turned(reference.astype(np.float32), axes=(1, 2), channel=3, top=255.0))
-
-
-def _explain(found: NDArray[np.float32], known: Iterator[tuple[str, NDArray[np.float32]]]) -> str:
-    for name, right in known:
-        scale = float(np.abs(right).max()) or 1.0
-        if found.shape == right.shape and np.allclose(found, right, rtol=1e-3, atol=1e-3 * scale):
-            return name
-    return OTHER
-
-
-def _mixups(
-    pixels: Pixels, reference: NDArray[np.float32], spec: InputSpec
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    mean, std = (
-        np.asarray(v, dtype=np.float32).reshape(1, -1, 1, 1) for v in (spec.mean, spec.std)
-    )
-    raw = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32)
-    yield DECLARED, reference
-    yield "not normalised", raw
-    yield "not normalised", raw / np.float32(spec.scale)
-    yield "normalised twice", (reference - mean) / std
-    yield "normalised twice", (reference / np.float32(spec.scale) - mean) / std
-    yield "normalised twice", reference / np.float32(spec.scale)
-    yield from list(_turned(reference, axes=(2, 3), channel=1, top=0.0))[1:]
-    yield "inverted", normalise((255 - pixels).astype(np.uint8), spec)
-
-
-def _turned(
-    right: NDArray[np.float32], *, axes: tuple[int, int], channel: int, top: float
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    tall, wide = axes
-    yield DECLARED, right
-    if right.shape[tall] == right.shape[wide]:
-        yield "transposed", right.swapaxes(tall, wide)
-        yield "turned by 90 degrees", np.rot90(right, 1, axes)
-        yield "turned by 270 degrees", np.rot90(right, 3, axes)
-    yield "turned by 180 degrees", np.rot90(right, 2, axes)
-    yield "flipped left to right", np.flip(right, wide)
-    yield "flipped upside down", np.flip(right, tall)
-    if right.shape[channel] > 1:
-        yield "channels swapped", np.flip(right, channel)
-    if top:
-        yield "inverted", np.float32(top) - right
+    return explain(found, turned(reference.astype(np.float32), axes=(1, 2), channel=3, top=255.0))
 
 
 def _first_input(network: nn.Module, pixels: Tensor) -> NDArray[np.float32] | None:

@@ -29,11 +29,12 @@ def test_loss(loss: Loss, classes: int) -> LossTest:
     by_shift = [float(loss(SURE * right.roll(s, dims=1), labels)) for s in range(classes)]
     guess = float(loss(zero, labels))
     wrong = right.roll(1, dims=1)
+    lowest = [s for s, value in enumerate(by_shift) if value == min(by_shift)]
     return LossTest(
         guess=guess,
         floor=min(float(loss(m * right, labels)) for m in MARGINS),
-        shift=int(torch.tensor(by_shift).argmin()) if classes > 1 else 0,
-        right_lowest=by_shift[0] <= min(by_shift),
+        shift=lowest[0] if len(lowest) == 1 else 0,
+        right_lowest=all(by_shift[0] < other for other in by_shift[1:]),
         pull=_pull(loss, SURE * wrong, labels) / max(_pull(loss, DOUBTFUL * wrong, labels), 1e-12),
         gradient_error=gradient_error(loss, _made_up(labels, classes), labels),
         order_error=_order_error(loss, _made_up(labels, classes), labels),

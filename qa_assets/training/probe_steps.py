@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,18 +89,50 @@ def rates(bench: "Bench", pixels: Tensor, labels: Tensor, *, steps: int = 10) ->
 
 
 def overfit(
-    bench: "Bench", pixels: Tensor, labels: Tensor, *, factor: float, steps: int
+    bench: "Bench",
+    pixels: Tensor,
+    labels: Tensor,
+    *,
+    factor: float,
+    steps: int,
+    quiet: bool = False,
 ) -> tuple[float, float, int]:
-    """Loss before and after many steps on one batch, and how many there were."""
-    learning = bench.learner(factor)
-    learning.network.train()
+    """Loss before and after many steps on one batch, and how many there were.
+
+    Args:
+        bench: What learns.
+        pixels: The batch.
+        labels: Of the batch.
+        factor: Multiple of the learning rate.
+        steps: At most so many.
+        quiet: In evaluation mode: nothing is dropped out.
+    """
+    learning, taken = bench.learner(factor), 1
+    learning.network.train(not quiet)
     first = learning.step(pixels, labels)
     recent = [first]
-    for done in range(2, steps + 1):
+    for taken in range(2, steps + 1):  # noqa: B007 (how many is told)
         recent = [*recent[-4:], learning.step(pixels, labels)]
         if not math.isfinite(recent[-1]) or max(recent) < ENOUGH * first:
-            return first, sum(recent) / len(recent), done
-    return first, sum(recent) / len(recent), steps
+            break
+    return first, sum(recent) / len(recent), taken
+
+
+def purity(bench: "Bench", *, by_chance: bool = False) -> float:
+    """Mean share of a batch's largest class, in batches as the training takes them.
+
+    Args:
+        bench: Its samples in their order, and its size of a batch.
+        by_chance: In batches that are drawn at random instead.
+    """
+    size, seed = bench.settings.batch_size, bench.settings.seed
+    batches = bench.batches().shuffled(size, torch.Generator().manual_seed(seed))
+    taken = [labels.cpu() for _, labels in batches]
+    if by_chance:
+        order = np.random.default_rng(seed).permutation(sum(map(len, taken)))
+        mixed = torch.cat(taken)[torch.from_numpy(order)]
+        taken = list(mixed.split([len(labels) for labels in taken]))
+    return float(np.mean([float(labels.bincount().max()) / len(labels) for labels in taken]))
 
 
 def gradient_error(bench: "Bench", *, tries: int = 3, step: float = 1e-7) -> float:

@@ -9,6 +9,7 @@ import pytest
 from qa_assets.checks.export import (
     onnx_agrees_with_torch,
     onnx_carries_weights,
+    onnx_describes_itself,
     onnx_self_contained,
     onnx_well_formed,
 )
@@ -143,3 +144,43 @@ def test_broken_answers_fail_and_broken_references_cannot_be_told(
     assert verdict.samples == (some_samples()[0].ids[3],)
     reference = replace(predictions, files={**predictions.files, **broken})
     assert onnx_agrees_with_torch(tiny_onnx(), reference).outcome == "cannot tell"
+
+
+def test_what_a_file_says_of_itself_is_true(predictions: Predictions) -> None:
+    assert onnx_describes_itself(tiny_onnx(), predictions).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "cause"),
+    [
+        ("labels", lambda v: v[1:] + v[:1], "export.labels_differ"),
+        ("input_spec", lambda v: {**v, "height": 16}, "export.input_differs"),
+        ("input_spec", lambda v: {**v, "channels": 3}, "export.input_differs"),
+    ],
+)
+def test_a_statement_that_is_wrong_is_named(predictions: Predictions, name, change, cause) -> None:
+    said = tiny_onnx().properties
+    wrong = {**said, name: json.dumps(change(json.loads(said[name])))}
+    verdict = onnx_describes_itself(replace(tiny_onnx(), properties=wrong), predictions)
+    assert (verdict.outcome, verdict.cause) == ("fail", cause)
+    assert verdict.where == {"property": name}
+
+
+@pytest.mark.parametrize("lost", ["labels", "input_spec"])
+def test_a_file_that_says_nothing_of_itself_is_no_pass(predictions: Predictions, lost: str) -> None:
+    left = {k: v for k, v in tiny_onnx().properties.items() if k != lost}
+    verdict = onnx_describes_itself(replace(tiny_onnx(), properties=left), predictions)
+    assert (verdict.outcome, verdict.cause) == ("cannot tell", "export.metadata_missing")
+
+
+def test_layers_that_are_not_in_the_file_explain_a_disagreement(predictions: Predictions) -> None:
+    other = read_array(tiny_onnx(), LOGITS) + np.arange(5, dtype=np.float32)
+    wrong = replace(tiny_onnx(), files={**tiny_onnx().files, LOGITS: array_bytes(other)})
+    for departs, cause in (
+        (("first",), "export.layer_departs"),
+        (("preprocessing",), "preprocessing.departs_in_file"),
+    ):
+        verdict = onnx_agrees_with_torch(replace(wrong, departs=departs), predictions)
+        assert (verdict.outcome, verdict.cause) == ("fail", cause)
+        assert verdict.where == {"layer": departs[0]}
+    assert onnx_agrees_with_torch(replace(tiny_onnx(), departs=("first",)), predictions).passed

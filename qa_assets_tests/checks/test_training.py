@@ -15,11 +15,13 @@ from qa_assets.checks.training import (
     learns_beyond_chance,
     loss_falls,
     loss_finite,
+    loss_settled,
+    trained_on_everything,
     validation_unseen,
     weights_moved,
 )
-from qa_assets.core.records.datasets import DatasetSnapshot
-from qa_assets.core.records.training import TrainedWeights
+from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits
+from qa_assets.core.records.training import Epoch, TrainedWeights
 from qa_assets.training.fit import fit
 from qa_assets.training.settings import TrainingSettings
 from qa_assets_tests.training.digits import CLASSES, LINEAR, SPEC, TWO_LAYERS, digits, written
@@ -171,3 +173,33 @@ def test_a_nan_in_a_buffer_is_named() -> None:
     assert (verdict.cause, verdict.where) == (
         "training.weights_not_finite", {"layer": "norm.running_mean"},
     )  # fmt: skip
+
+
+def splits(train: int) -> DatasetSplits:
+    classes = {"train": {"a": train - 10, "b": 10}, "test": {"a": 5}}
+    return DatasetSplits(counts={"train": train, "test": 5}, groups={}, class_counts=classes)
+
+
+def test_a_training_that_read_the_whole_split_passes() -> None:
+    assert trained_on_everything(trained(), splits(300)).passed
+    verdict = trained_on_everything(trained(), splits(400))
+    assert (verdict.outcome, verdict.cause) == ("fail", "training.data_dropped")
+    assert verdict.measured == 0.75
+    assert (
+        trained_on_everything(replace(trained(), samples={}), splits(300)).outcome == "cannot tell"
+    )
+
+
+def course(*losses: float) -> TrainedWeights:
+    history = tuple(Epoch(i, loss, loss, 0.5) for i, loss in enumerate(losses, 1))
+    return replace(trained(), initial_loss=2.0, history=history)
+
+
+def test_a_loss_that_still_falls_was_stopped_too_early() -> None:
+    assert loss_settled(course(1.0, 0.5, 0.2, 0.11, 0.105, 0.1)).passed
+    verdict = loss_settled(course(1.8, 1.6, 1.4, 1.2, 1.0, 0.8))
+    assert (verdict.outcome, verdict.cause) == ("fail", "training.stopped_early")
+    assert verdict.measured == pytest.approx(0.2 / 2.0)
+    assert not loss_settled(course(1.0)).passed, "one epoch that halves the loss is not the end"
+    assert loss_settled(course()).outcome == "cannot tell"
+    assert loss_settled(course(math.nan)).outcome == "cannot tell"

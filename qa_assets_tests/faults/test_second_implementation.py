@@ -11,10 +11,11 @@ import pytest
 
 from qa_assets.core.store import LocalStore
 from qa_assets.faults.asset import clean_store
+from qa_assets.faults.course import follow
 from qa_assets.faults.fault import Fault
-from qa_assets.faults.harness import follow, kept_in, run_fault
+from qa_assets.faults.harness import kept_in, run_fault
+from qa_assets.faults.onnx_edits import edited, rewrite, tensors
 from qa_assets.faults.planted.edge import deployed, worker_code
-from qa_assets.faults.planted.export import edited, rewrite, tensors
 from qa_assets.faults.site import Site
 from qa_assets.graph import build_graph
 from qa_assets.runs import find_pipeline
@@ -101,7 +102,7 @@ def clean(finished: Project) -> tuple[Project, LocalStore, float]:
     with kept_in(store):
         course = follow(*build_graph(pipeline), store, everything=True)
     patch.undo()
-    assert not course.stops
+    assert not course.findings
     assert course.accuracy
     return finished, store, course.accuracy
 

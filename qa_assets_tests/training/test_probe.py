@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from qa_assets.checks import probe as checks
@@ -159,6 +160,26 @@ MODEL_FAULTS = {
         [("self.last(self.drop(x.flatten(1)))", "self.last(self.drop(x.flatten(1))).softmax(1)")],
         "outputs_are_logits", "training.double_softmax", "",
     ),
+    "an activation behind the last layer": (
+        [("self.last(self.drop(x.flatten(1)))", "self.last(self.drop(x.flatten(1))).relu()")],
+        "outputs_are_logits", "training.output_clipped", "output",
+    ),
+    "a loss that ignores the labels": (
+        [("F.cross_entropy(logits, labels)", "F.cross_entropy(logits, logits.argmax(1))")],
+        "loss_sound", "training.loss_rewards_wrong", "",
+    ),
+    "a loss of the other sign": (
+        [("F.cross_entropy(logits, labels)", "-F.cross_entropy(logits, labels)")],
+        "loss_sound", "training.loss_rewards_wrong", "",
+    ),
+    "an activation lost": (
+        [("F.max_pool2d(self.norm(self.first(x)).relu(), 2)", "F.avg_pool2d(self.norm(self.first(x)), 2)")],
+        "layers_bend", "training.activation_missing", "first, second",
+    ),
+    "half of the picture ignored": (
+        [("    def forward(self, x):\n", "    def forward(self, x):\n        x = torch.cat([x[:, :, :4], torch.zeros_like(x[:, :, 4:])], 2)\n")],
+        "whole_input_used", "training.input_ignored", "rows 4 to 7",
+    ),
     "zero init": (
         [(START, START + "    for p in net.parameters():\n        nn.init.zeros_(p)\n")],
         "gradients_reach_every_layer", "training.zero_init", "first.weight",
@@ -268,6 +289,38 @@ def test_shuffled_labels_are_named(tmp_path: Path) -> None:
         assert {n: v.cause for n, v in found.items()} == {
             "labels_learnable": "data.labels_shuffled"
         }
+
+
+@pytest.mark.slow
+def test_samples_that_are_read_class_by_class_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.argsort(TRAIN.labels, kind="stable")
+    ids, groups = (tuple(np.array(v)[rows]) for v in (TRAIN.ids, TRAIN.groups))
+    by_class = replace(
+        TRAIN, ids=ids, groups=groups, labels=TRAIN.labels[rows], pixels=TRAIN.pixels[rows]
+    )
+    monkeypatch.setattr("torch.randperm", lambda n, **_: torch.arange(n))
+    found = failing(look(tmp_path, NET, train=by_class))
+    assert found["batches_mixed"].cause == "training.batches_unmixed"
+
+
+@pytest.mark.slow
+def test_dropout_that_is_too_strong_is_named(tmp_path: Path) -> None:
+    found = failing(look(tmp_path, changed(("Dropout(0.2)", "Dropout(0.97)"), source=NET)))
+    assert found["overfits_one_batch"].cause == "training.regularised_too_strongly"
+
+
+@pytest.mark.slow
+def test_a_batch_that_training_makes_otherwise_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "qa_assets.training.loop.normalise",
+        lambda p, s: image.normalise(p, s).swapaxes(2, 3).copy(),
+    )
+    found = failing(look(tmp_path, NET))
+    assert found["input_as_declared"].cause == "preprocessing.images_transposed"
 
 
 @pytest.mark.slow

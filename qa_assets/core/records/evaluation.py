@@ -14,11 +14,20 @@ class Predictions(Record):
 
     Files: ``samples.parquet``: id, label, group, predicted, confidence, in the order of ``id``.
     ``logits.npy``: float32, shape (sample, class), same order; columns as ``classes``.
+
+    Attributes:
+        samples: How many.
+        classes: Names, in the order of the columns.
+        weights_digest: Of the network's weights.
+        input_is: How what the network was given relates to the declared preprocessing:
+            ``declared``, the name of what was done instead, ``departs`` where nothing known
+            explains it; "" where nobody looked.
     """
 
     samples: int
     classes: tuple[str, ...]
     weights_digest: str
+    input_is: str = ""
 
 
 @dataclass(frozen=True, slots=True)

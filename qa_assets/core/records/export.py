@@ -64,6 +64,8 @@ class OnnxModel(Record):
         faults: What the checker and the contract found wrong, in words; empty when well formed.
         external_files: Files that the model would need beside it.
         weights_digest: Of the weights inside.
+        departs: Layers of the network it was made of that are not found in it, the first ones;
+            ``preprocessing`` where its input is not. Empty where it answers as the network does.
         variants: What else was made of it, by name.
     """
 
@@ -78,6 +80,7 @@ class OnnxModel(Record):
     faults: tuple[str, ...] = ()
     external_files: tuple[str, ...] = ()
     weights_digest: str
+    departs: tuple[str, ...] = ()
     variants: Mapping[VariantName, Variant] = field(default_factory=dict[VariantName, Variant])
 
     def variant_body(self, variant: str) -> bytes:

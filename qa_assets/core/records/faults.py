@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from qa_assets.core.intervals import share
 from qa_assets.core.record import Estimate, Metadata, Record, table
 
-Ending = Literal["gate", "refusal", "release", "escaped", "harmless"]
-"""What ended a faulted run: a gate, a refusal by the asset itself, the release that judges anew,
-nothing at all; or the fault was undone on the way and what was released is what is always released.
+Ending = Literal["gate", "refusal", "release", "crash", "escaped", "no effect"]
+"""What became of a faulted run.
+
+Stopped are three of them: ``gate``, a blocking gate failed or could not tell; ``refusal``, an asset
+refused its input with a coded error; ``release``, every gate was passed by the run and the release,
+which judges anew, refused. Not stopped are ``escaped``, something was released, and ``crash``, an
+asset ended with an exception that no one had foreseen: nothing was released, by luck. Where a fault
+had ``no effect`` (copies that are merged, damage that was noticed and made anew) the released files
+are byte for byte those of the clean run: it is listed, and counted in no rate.
 """
+STOPS: tuple[Ending, ...] = ("gate", "refusal", "release")
 MATRIX = "matrix.svg"
 MATRIX_TEXT = "matrix.md"
 MATRIX_DATA = "matrix.json"
@@ -47,9 +54,11 @@ class FaultRun:
         amount: What that means in numbers.
         ending: What stopped it.
         first: Title of the first gate that did not pass, or the asset that refused.
+        diagnosis: Title of the gate that was taken to name the fault, see ``core.diagnosis``.
+        cause: The cause it gives.
         alarms: Every gate that did not pass, in the order of the run.
-        named: The first stop names the fault: a cause that the fault declares and, where it
-            declares culprits (class, layer, samples), one of them.
+        named: The diagnosis is right: its cause is one that the fault declares and, where the
+            fault has culprits (class, layer, samples), it points at one of them.
         accuracy: Of the faulted model on the test split, where the run came so far.
         plain_gate: Whether accuracy alone would have stopped it.
         measured: Every number that a gate judged, by gate.
@@ -62,6 +71,8 @@ class FaultRun:
     amount: float
     ending: Ending
     first: str = ""
+    diagnosis: str = ""
+    cause: str = ""
     alarms: tuple[Alarm, ...] = ()
     named: bool = False
     accuracy: float | None = None
@@ -71,8 +82,13 @@ class FaultRun:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing wrong was released."""
-        return self.ending != "escaped"
+        """Whether something that is meant to stopped it."""
+        return self.ending in STOPS
+
+    @property
+    def counts(self) -> bool:
+        """Whether it had an effect that could be noticed."""
+        return self.ending != "no effect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +120,23 @@ class GateSelftest(Record):
     dead: tuple[str, ...]
 
     def detection(self, dose: str) -> Estimate:
-        """Share of the faults at one dose that were stopped."""
-        of_dose = [r for r in self.runs if r.dose == dose]
+        """Share of the faults with an effect at one dose that were stopped."""
+        of_dose = self.at(dose)
         return share(sum(r.stopped for r in of_dose), len(of_dose))
 
     def plain(self, dose: str) -> Estimate:
         """Share that accuracy alone would have stopped."""
-        of_dose = [r for r in self.runs if r.dose == dose]
+        of_dose = self.at(dose)
         return share(sum(r.plain_gate for r in of_dose), len(of_dose))
+
+    def at(self, dose: str) -> list[FaultRun]:
+        """The faults at one dose that had an effect."""
+        return [r for r in self.runs if r.dose == dose and r.counts]
+
+    def endings(self, dose: str) -> Mapping[Ending, int]:
+        """How often each ending was met at one dose."""
+        met = [r.ending for r in self.runs if r.dose == dose]
+        return {ending: met.count(ending) for ending in get_args(Ending)}
 
     @property
     def named(self) -> Estimate:
@@ -134,10 +159,12 @@ class GateSelftest(Record):
             "false alarms": self.false_alarms.value,
             "clean runs blocked": sum(bool(c.alarms) for c in self.clean),
         }
-        escaped = [(r.fault, r.dose, r.stage) for r in self.runs if not r.stopped]
+        escaped = [
+            (r.fault, r.dose, r.stage, r.ending) for r in self.runs if r.counts and not r.stopped
+        ]
         shown = {k: v for k, v in shown.items() if v == v}
         tables = {
-            "escaped": table(("fault", "dose", "stage"), list(escaped)),
+            "not stopped": table(("fault", "dose", "stage", "ending"), list(escaped)),
             "gates that never fired": table(("gate",), [(g,) for g in self.dead]),
         }
         if MATRIX in self.files:

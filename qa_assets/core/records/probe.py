@@ -1,5 +1,6 @@
 """What a cheap look before the real training found: numbers only, the checks judge them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -49,8 +50,9 @@ class LossTest:
     Attributes:
         guess: Loss of equal logits.
         floor: Lowest loss of right answers of growing confidence.
-        shift: Distance, in classes, from the label to the class that the loss rewards most.
-        right_lowest: Whether the right answer has the lowest loss.
+        shift: Distance, in classes, from the label to the one class that the loss rewards most;
+            0 where there is no such one.
+        right_lowest: Whether the right answer, and no other, has the lowest loss.
         pull: Gradient on a surely wrong answer, as a share of that on a doubtful one.
         gradient_error: Relative error of its gradient against differences, in double precision.
         order_error: Relative change when the batch is in another order.
@@ -84,6 +86,8 @@ class TrainingProbe(Record):
         input_mean: Mean of the declared input over the samples.
         input_std: Its standard deviation.
         probabilities: The fresh network answers probabilities, not logits.
+        blind: Share of the input that no answer of the fresh network depends on, and where it is.
+        clipped: Share of the fresh network's answers that are exactly the lowest of them.
         not_finite: Tensors of the fresh network with a NaN or an infinity.
         constant: Weight tensors of the fresh network with one value only.
         gradients: Largest gradient of each trainable tensor over a few steps.
@@ -97,6 +101,8 @@ class TrainingProbe(Record):
         rates: A few steps at multiples of the learning rate.
         overfit: Loss on one batch, before and after many steps at the best of those rates.
         overfit_steps: How many.
+        overfit_quiet: Loss on that batch after as many in evaluation mode, where nothing is
+            dropped out, at the set rate.
         random: Two answers to the same batch in evaluation mode.
         neighbours: Answers to a batch and to its samples one by one, in evaluation mode.
         modes: Answers in training and in evaluation mode, where neither is random.
@@ -105,6 +111,9 @@ class TrainingProbe(Record):
         learned: Accuracy on them after a short training.
         shuffled: The same after training on shuffled labels.
         repeats: Whether the same short run gave the same weights again.
+        purity: Mean share of a batch's largest class, in batches as the training takes them.
+        purity_by_chance: The same in batches drawn at random.
+        linear: Layers with weights between which nothing bends: "first -> second".
         samples: How many were used.
     """
 
@@ -119,6 +128,8 @@ class TrainingProbe(Record):
     input_mean: float
     input_std: float
     probabilities: bool
+    blind: tuple[float, str] = (0.0, "")
+    clipped: float = 0.0
     not_finite: tuple[str, ...]
     constant: tuple[str, ...]
     gradients: Mapping[str, float]
@@ -130,6 +141,7 @@ class TrainingProbe(Record):
     rates: tuple[Rate, ...]
     overfit: tuple[float, float]
     overfit_steps: int
+    overfit_quiet: float = math.nan
     random: Place
     neighbours: Place
     modes: Place
@@ -138,6 +150,9 @@ class TrainingProbe(Record):
     learned: Estimate
     shuffled: Estimate
     repeats: bool
+    purity: float = math.nan
+    purity_by_chance: float = math.nan
+    linear: tuple[str, ...] = ()
     samples: int
 
     def metadata(self) -> Metadata:

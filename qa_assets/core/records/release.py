@@ -1,7 +1,7 @@
 """What is shipped, and the report on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qa_assets.core.record import Metadata, Record, table
 
@@ -37,6 +37,35 @@ class Release(Record):
             "gates": table(("gate",), gates),
             "evidence": table(("asset", "record"), rows),
         }
+
+
+Thresholds = Mapping[str, Mapping[str, str]]
+"""Value, as JSON, of each threshold by its name, by gate; a file is its name and digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings(Record):
+    """What the gates ask for, and what those of the release before asked for.
+
+    Attributes:
+        gates: Today's.
+        release: Digest of the newest release that was made under other ones; "" without any.
+        released: Its gates.
+    """
+
+    gates: Thresholds
+    release: str = ""
+    released: Thresholds = field(default_factory=dict[str, Mapping[str, str]])
+
+    def metadata(self) -> Metadata:
+        """Each gate with its thresholds."""
+        rows: list[tuple[object, ...]] = [
+            (gate, name, value, self.released.get(gate, {}).get(name, ""))
+            for gate, thresholds in self.gates.items()
+            for name, value in thresholds.items()
+        ]
+        columns = ("gate", "threshold", "now", "at the release before")
+        return {"release before": self.release[:12] or "none", "gates": table(columns, rows)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

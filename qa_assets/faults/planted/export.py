@@ -1,74 +1,34 @@
 """The exported file is not the model that was trained."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
-
 from qa_assets.faults.fault import fault
-from qa_assets.faults.patches import loaded, replaced
+from qa_assets.faults.networks import activations
+from qa_assets.faults.onnx_edits import (
+    ACTIVATIONS,
+    bypass,
+    coarse,
+    edited,
+    layer_of,
+    node,
+    rewrite,
+    tensors,
+)
 from qa_assets.faults.site import Site
 
-OTHER = ("export.other_*", "export.layer*", "export.preprocessing*", "preprocessing.*")
+OTHER = ("export.layer_departs",)
+INPUT = ("preprocessing.*",)
 BROKEN = ("export.malformed", "ONNX_*")
 JAJAL = (
     "Jajal et al. (2024), interoperability in deep learning: a study of failures of ONNX converters"
 )
 
 
-def edited(site: Site, change: Callable[[Any], object]) -> None:
-    """Let the exporter deliver a file that ``change`` was at."""
-
-    def different() -> AbstractContextManager[object]:
-        loaded("export.onnx_file", "export.finish")
-        from qa_assets.export.finish import finish
-
-        def other(model: Any, **more: Any) -> bytes:
-            import onnx
-
-            proto = onnx.load_from_string(finish(model, **more))
-            change(proto)
-            return proto.SerializeToString(deterministic=True)
-
-        return replaced(finish, other, rooms=("export",))
-
-    site.while_making(("onnx_model",), different)
-
-
-def tensors(model: Any) -> list[Any]:
-    """The weights with more than one dimension, the largest last."""
-    found = [t for t in model.graph.initializer if len(t.dims) > 1]
-    return sorted(found, key=lambda t: (int(np.prod(t.dims)), t.name))
-
-
-def rewrite(tensor: Any, change: Callable[[Any], Any]) -> None:
-    """Replace the values of a tensor in a file."""
-    from onnx import numpy_helper
-
-    values = numpy_helper.to_array(tensor).copy()
-    tensor.CopyFrom(numpy_helper.from_array(change(values).astype(values.dtype), tensor.name))
-
-
-def node(model: Any, *kinds: str) -> Any:
-    """The first node of some kinds."""
-    return next((n for n in model.graph.node if n.op_type in kinds), model.graph.node[0])
-
-
-def bypass(model: Any, gone: Any) -> None:
-    """Take a node with one input and one output out of the graph."""
-    before, after = gone.input[0], gone.output[0]
-    for other in model.graph.node:
-        for i, name in enumerate(other.input):
-            if name == after:
-                other.input[i] = before
-    model.graph.node.remove(gone)
-
-
 @fault("export", enters="onnx_model", causes=OTHER, source=JAJAL)
 def activation_lost(site: Site, dose: float) -> None:
     """The exporter drops the first activation."""
-    edited(site, lambda m: bypass(m, node(m, "Relu", "Gelu", "Sigmoid", "Tanh")))
+    site.culprits |= set(activations(site)[:1])
+    edited(site, lambda m: bypass(m, node(m, *ACTIVATIONS)))
 
 
 @fault("export", enters="onnx_model", causes=OTHER, source="dropped tensor")
@@ -77,7 +37,9 @@ def bias_lost(site: Site, dose: float) -> None:
 
     def change(model: Any) -> None:
         flat = [t for t in model.graph.initializer if len(t.dims) == 1 and t.data_type == 1]
-        rewrite(max(flat, key=lambda t: (t.dims[0], t.name)), lambda v: v * 0)
+        largest = max(flat, key=lambda t: (t.dims[0], t.name))
+        site.culprits.add(layer_of(largest.name))
+        rewrite(largest, lambda v: v * 0)
 
     edited(site, change)
 
@@ -91,7 +53,11 @@ def weights_noisy_in_file(site: Site, dose: float) -> None:
     def noisy(values: Any) -> Any:
         return values + site.rng.normal(0.0, dose * values.std(), values.shape)
 
-    edited(site, lambda m: rewrite(tensors(m)[-1], noisy))
+    def change(model: Any) -> None:
+        site.culprits.add(layer_of(tensors(model)[-1].name))
+        rewrite(tensors(model)[-1], noisy)
+
+    edited(site, change)
 
 
 @fault(
@@ -105,14 +71,16 @@ def weights_noisy_in_file(site: Site, dose: float) -> None:
 def weights_coarse(site: Site, dose: float) -> None:
     """All weights in the file are rounded to a few bits."""
 
-    def round_off(values: Any) -> Any:
-        step = np.abs(values).max() / 2 ** (dose - 1) or 1.0
-        return np.round(values / step) * step
+    def change(model: Any) -> None:
+        first = next(t for t in model.graph.initializer if len(t.dims) > 1)
+        site.culprits.add(layer_of(first.name))
+        for tensor in tensors(model):
+            rewrite(tensor, coarse(dose))
 
-    edited(site, lambda m: [rewrite(t, round_off) for t in tensors(m)])
+    edited(site, change)
 
 
-@fault("export", enters="onnx_model", causes=OTHER, source=JAJAL)
+@fault("export", enters="onnx_model", causes=INPUT, source=JAJAL)
 def layout_transposed_in_file(site: Site, dose: float) -> None:
     """Rows and columns are swapped where pixels become channels first."""
 
@@ -125,7 +93,7 @@ def layout_transposed_in_file(site: Site, dose: float) -> None:
 
 
 @fault(
-    "export", enters="onnx_model", causes=OTHER, mild=0.05, clear=0.5, source="settings read twice"
+    "export", enters="onnx_model", causes=INPUT, mild=0.05, clear=0.5, source="settings read twice"
 )
 def mean_in_file_differs(site: Site, dose: float) -> None:
     """The file subtracts another mean than the training did, by a share of the range."""
@@ -139,7 +107,7 @@ def mean_in_file_differs(site: Site, dose: float) -> None:
     edited(site, change)
 
 
-@fault("export", enters="onnx_model", causes=OTHER, source="scaled in the loader as well")
+@fault("export", enters="onnx_model", causes=INPUT, source="scaled in the loader as well")
 def scale_in_file_lost(site: Site, dose: float) -> None:
     """The file does not divide by the scale."""
     edited(site, lambda m: bypass(m, node(m, "Div")))
@@ -148,7 +116,7 @@ def scale_in_file_lost(site: Site, dose: float) -> None:
 @fault(
     "export",
     enters="onnx_model",
-    causes=("export.labels*", "data.labels_shifted"),
+    causes=("export.labels*",),
     source="a set that was sorted otherwise",
 )
 def labels_in_file_permuted(site: Site, dose: float) -> None:
@@ -229,7 +197,7 @@ def batch_fixed(site: Site, dose: float) -> None:
 @fault(
     "export",
     enters="onnx_model",
-    causes=("export.other_weights", *OTHER),
+    causes=("export.other_weights",),
     source="an old checkpoint picked up",
 )
 def weights_of_another_epoch(site: Site, dose: float) -> None:

@@ -140,7 +140,7 @@ def augmentation_in_evaluation(site: Site, dose: float) -> None:
 @fault(
     "preprocessing",
     enters="predictions",
-    causes=(*SKEW, "data.labels_misaligned"),
+    causes=("data.labels_misaligned",),
     source="sorted samples, unsorted labels",
 )
 def labels_misaligned_in_evaluation(site: Site, dose: float) -> None:
@@ -184,14 +184,14 @@ def statistics_of_another_dataset(site: Site, dose: float) -> None:
 @fault(
     "preprocessing",
     enters="edge_benchmark",
-    causes=("preprocessing.*", "edge.*preprocess*"),
+    causes=("export.input_differs",),
     source="two copies of the input settings",
 )
 def input_spec_inside_differs(site: Site, dose: float) -> None:
     """The exported file says of itself that it takes another size than it does."""
     import json
 
-    from qa_assets.faults.planted.export import edited
+    from qa_assets.faults.onnx_edits import edited
 
     def change(model: Any) -> None:
         for entry in model.metadata_props:

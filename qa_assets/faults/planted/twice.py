@@ -6,20 +6,12 @@ from qa_assets.faults.fault import fault
 from qa_assets.faults.site import Site
 
 SNAPSHOT = "dataset_snapshot"
-TWICE = ("data.duplicate*", "data.near_duplicate*", "data.expectation_failed", "data.copies*")
-LEAK = (
-    "data.leak*",
-    "data.near_duplicate*",
-    "data.duplicate*",
-    "data.sample_leak",
-    "data.group_leak",
-)
+COPIES, TWICE, LEAK = ("data.copies",), ("data.near_duplicates",), ("data.leaked",)
 
 
-@fault("data", enters=SNAPSHOT, causes=TWICE, mild=0.02, clear=0.2, source="files copied twice")
+@fault("data", enters=SNAPSHOT, causes=COPIES, mild=0.02, clear=0.2, source="files copied twice")
 def duplicates_exact(site: Site, dose: float) -> None:
     """A share of the samples is there twice, under another name."""
-    site.culprits |= {"copies"}
     for path in site.data.some(dose):
         site.culprits.add(site.data.copy(path, path.with_stem(f"{path.stem}_copy")))
 
@@ -68,14 +60,13 @@ def sides(site: Site) -> tuple[list[Any], list[Any]]:
 @fault(
     "data",
     enters=SNAPSHOT,
-    causes=(*LEAK, "data.expectation_failed", "data.copies*"),
+    causes=COPIES,
     mild=0.02,
     clear=0.5,
     source="Kapoor & Narayanan (2023), leakage",
 )
 def test_leaked_exact(site: Site, dose: float) -> None:
     """A share of the test samples is among the training samples too."""
-    site.culprits |= {"copies"}
     _leak(site, dose, None)
 
 

@@ -1,0 +1,54 @@
+"""Which of several gates names the fault."""
+
+import pytest
+
+from qa_assets.core.diagnosis import Finding, diagnose, is_symptom
+from qa_assets.core.verdict import Verdict
+
+
+def found(gate: str, stage: str, cause: str, **where: str) -> Finding:
+    return Finding(gate, stage, Verdict(outcome="fail", summary="s", cause=cause, where=where))
+
+
+def named(*findings: Finding) -> str:
+    diagnosis = diagnose(findings)
+    return diagnosis.gate if diagnosis else ""
+
+
+def test_nothing_failed_and_nothing_is_named() -> None:
+    assert diagnose([]) is None
+
+
+def test_the_first_specific_cause_is_taken() -> None:
+    one = found("a", "training", "training.layer_frozen")
+    assert named(one, found("b", "training", "training.zero_init")) == "a"
+
+
+@pytest.mark.parametrize(
+    "cause", ["evaluation.accuracy_low", "behavior.not_invariant", "training.cannot_overfit"]
+)
+def test_a_symptom_gives_way_to_whatever_explains_it_even_downstream(cause: str) -> None:
+    symptom = found("a", "evaluation", cause)
+    assert is_symptom(symptom)
+    assert named(symptom, found("b", "export", "export.layer_departs")) == "b"
+    assert named(symptom, found("b", "edge", "evaluation.weak_slice")) == "a"
+
+
+def test_a_broad_cause_gives_way_within_its_stage_only() -> None:
+    broad = found("a", "datasets", "data.label_noise")
+    assert named(broad, found("b", "datasets", "data.expectation_failed")) == "b"
+    assert named(broad, found("b", "edge", "edge.crash")) == "a"
+
+
+def test_a_count_gives_way_to_everything_and_the_most_telling_count_is_taken() -> None:
+    rows = found("a", "datasets", "data.counts", column="")
+    by_class = found("b", "datasets", "data.counts", column="samples", **{"class": "3"})
+    assert named(rows, by_class) == "b"
+    assert named(rows, by_class, found("c", "datasets", "data.drifted")) == "c"
+    assert named(rows, found("c", "edge", "edge.crash")) == "a"
+
+
+def test_a_verdict_without_a_cause_is_named_where_nothing_else_is() -> None:
+    silent = Finding("a", "edge", Verdict(outcome="cannot tell", summary="no answers"))
+    assert named(silent) == "a"
+    assert named(silent, found("b", "edge", "edge.crash")) == "b"
