@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qa_assets import data_commands, rehearse_command, selftest_command
+from qa_assets import data_commands, rehearse_command, selftest_command, suite_command
 from qa_assets.core.errors import Problem, QaError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, help="Datasets and their versions.")
 app.add_typer(data, name="data")
+app.add_typer(suite_command.suite, name="suite")
 app.command()(data_commands.inspect)
 app.command("try")(data_commands.try_out)
 app.command()(selftest_command.selftest)

@@ -9,6 +9,7 @@ from qa_assets.checks.suites import Expectation, Outcome, read_suite, run_suite
 from qa_assets.core.check import check
 from qa_assets.core.config import SuiteFile
 from qa_assets.core.records.datasets import SAMPLES, STATISTICS, DatasetSnapshot, DatasetStatistics
+from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Evidence, Verdict, cannot_tell
 
@@ -38,6 +39,22 @@ def expectations_hold_on_samples(dataset_snapshot: DatasetSnapshot, *, suite: Su
         samples that fail it. One that cannot be computed is never a pass.
     """
     return _judge(read_table(dataset_snapshot, SAMPLES), suite, key="id")
+
+
+@check
+def expectations_hold_on_quality(sample_quality: SampleQuality, *, suite: SuiteFile) -> Verdict:
+    """The measures, one row a sample, meet a suite of expectations.
+
+    Args:
+        sample_quality: Its table.
+        suite: JSON file of a Great Expectations suite. What is critical (the default) decides,
+            warnings and infos are only shown.
+
+    Returns:
+        Measured: critical expectations that do not hold. Evidence: every expectation, and the
+        samples that fail it. One that cannot be computed is never a pass.
+    """
+    return _judge(read_table(sample_quality, QUALITY), suite, key="id")
 
 
 @check
