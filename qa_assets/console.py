@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from qa_assets.core import progress
+from qa_assets.core.diagnosis import Finding, diagnose
 from qa_assets.core.errors import Problem
 from qa_assets.core.verdict import Verdict
 
@@ -154,9 +155,21 @@ def closing(voice: Voice, state: "State", page: Path | None) -> None:
     elif state.blocked:
         names = ", ".join(j.posted.title for j in state.blocked)
         voice.say(f"Not released: {names}")
+        _diagnosed(voice, state)
     if page:
         voice.say(f"Report: {page}")
         voice.say(f"Next: qa status {state.pipeline.name}; make ui (http://127.0.0.1:3000)")
+
+
+def _diagnosed(voice: Voice, state: "State") -> None:
+    """Which of the gates names the fault; the others are its consequences."""
+    found = [Finding(j.posted.title, j.posted.stage, j.verdict) for j in state.blocked if j.verdict]
+    named = diagnose(found)
+    if named is None or len(found) == 1:
+        return
+    where = ", ".join(f"{k} {v}" for k, v in named.verdict.where.items() if v)
+    said = f"{named.verdict.cause}{f' ({where})' if where else ''}, says {named.gate}"
+    voice.say(f"Diagnosis: {said}; the others may follow from it.")
 
 
 def gate_problems(state: "State") -> list[Problem]:

@@ -63,7 +63,7 @@ def shape_fault(probe: TrainingProbe) -> Finding | None:
         return "training.double_softmax", {"layer": "output"}
     if probe.clipped > CLIPPED:
         return "training.output_clipped", {"layer": "output"}
-    if probe.blind[0] > BLIND and not probe.constant:
+    if probe.blind[0] > BLIND:
         return "training.input_ignored", {"input": probe.blind[1]}
     return None
 

@@ -22,7 +22,9 @@ SYMPTOMS = (
 )
 """Causes that only say that answers are bad, or that nothing is learnt: anything leads to them."""
 BROAD = (
-    "data.drifted",
+    "data.class_imbalance",
+    "data.drifted*",
+    "data.expectation_failed",
     "data.label_noise",
     "data.near_duplicates",
     "edge.model_departs",

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from qa_assets.core.diagnosis import Finding, diagnose
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.record import RECORD, Record
 from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
 from qa_assets.core.records.device import EdgeBenchmark
 from qa_assets.core.records.evaluation import Evaluation, Predictions
 from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.records.release import QaReport, Release
 from qa_assets.core.records.training import Baselines, TrainedWeights
 from qa_assets.core.store import short
@@ -34,6 +36,7 @@ class ReportedVerdict:
         description: The check's docstring; its first line is the statement that is judged.
         blocking: Whether it is a gate; otherwise it is a monitor.
         verdict: The answer.
+        stage: The room that made what was judged.
     """
 
     asset: str
@@ -41,6 +44,7 @@ class ReportedVerdict:
     description: str
     blocking: bool
     verdict: Verdict
+    stage: str = ""
 
     @property
     def statement(self) -> str:
@@ -89,6 +93,7 @@ def report(
     records: Mapping[str, Record | None],
     verdicts: Sequence[ReportedVerdict],
     release: Release | None,
+    selftest: GateSelftest | None = None,
 ) -> QaReport:
     """Write the report.
 
@@ -98,6 +103,7 @@ def report(
         records: Every asset in the order of the graph; None where it was never made.
         verdicts: Every gate and monitor.
         release: The release, if one was made.
+        selftest: What planted faults showed of the gates, if they ever were.
 
     Returns:
         ``passed``, ``failed`` and ``undecided`` count gates and monitors together; ``released`` is
@@ -108,9 +114,11 @@ def report(
     ordered = _in_graph_order(verdicts, list(records))
     answer = _answer(ordered, release, digests)
     stages = _stages(made, ordered)
+    failing = [v for v in ordered if v.reached and not v.verdict.passed]
+    named_by = _diagnosis(failing)
     blocked = sorted(
-        (v for v in ordered if v.reached and not v.verdict.passed),
-        key=lambda v: (not v.blocking, v.verdict.outcome != "fail"),
+        failing,
+        key=lambda v: (v is not named_by, not v.blocking, v.verdict.outcome != "fail"),
     )
     named = [s for v in blocked for s in v.verdict.samples[:MOST_SHOWN]]
     page = render(
@@ -119,6 +127,8 @@ def report(
         answer=answer,
         release=release if answer.level == "pass" else None,
         blocked=blocked,
+        named_by=named_by if len(blocked) > 1 else None,
+        selftest=selftest,
         unreached=[v for v in ordered if v.blocking and not v.reached],
         verdicts=ordered,
         assets=list(records),
@@ -138,6 +148,13 @@ def report(
         released=released,
         files={"report.html": page, "report.json": canonical_json(machine)},
     )
+
+
+def _diagnosis(failing: Sequence[ReportedVerdict]) -> ReportedVerdict | None:
+    """The gate that names the fault; the others may be its consequences."""
+    gates = {f"{v.asset}: {v.check}": v for v in failing if v.blocking}
+    found = diagnose([Finding(title, v.stage, v.verdict) for title, v in gates.items()])
+    return gates[found.gate] if found else None
 
 
 def _in_graph_order(

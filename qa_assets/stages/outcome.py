@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from qa_assets.artifacts import Artifact, Collector
 from qa_assets.config import Pipeline
 from qa_assets.core.record import Record
+from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.records.release import QaReport, Release
 from qa_assets.core.verdict import Verdict
 from qa_assets.gates import Posted
+from qa_assets.resources import local_store
 
 
 def outcome(
@@ -24,7 +26,18 @@ def outcome(
 
         return bundle(pipeline.name, records, {g.title: g.judge(records) for g in gates})
 
-    @graph.asset("release", kinds={"html"}, settings=judged, reads=[*measured, "release"])
+    store = local_store(pipeline.root)
+
+    def selftested() -> str:
+        return store.resolve(f"latest/{pipeline.name}/gate_selftest") or ""
+
+    @graph.asset(
+        "release",
+        kinds={"html"},
+        settings=judged,
+        reads=[*measured, "release"],
+        outside=selftested,
+    )
     def qa_report(records: Mapping[str, Record]) -> QaReport:
         """One offline page that says what may be released and why, and the same for machines."""
         return report_on(pipeline, posted, records, [p.judge(records) for p in posted])
@@ -40,15 +53,18 @@ def report_on(
     from qa_assets.release.report import ReportedVerdict, report
 
     reported = [
-        ReportedVerdict(p.judged, p.check.name, p.check.description, p.blocking, verdict)
+        ReportedVerdict(p.judged, p.check.name, p.check.description, p.blocking, verdict, p.stage)
         for p, verdict in zip(posted, verdicts, strict=True)
     ]
     measured = {name: record for name, record in records.items() if name != "release"}
     released = records.get("release")
+    store = local_store(pipeline.root)
+    tested = store.resolve(f"latest/{pipeline.name}/gate_selftest")
     return report(
         pipeline.name,
         pipeline.config.description,
         measured,
         reported,
         released if isinstance(released, Release) else None,
+        GateSelftest.load(store.get(tested)) if tested else None,
     )

@@ -76,6 +76,7 @@ def test_the_suites_of_digits_hold_and_every_expectation_is_shown() -> None:
         ("width", 9),
         ("height", 7),
         ("mode", "RGB"),
+        ("format", "JPEG"),
     ],
 )
 def test_the_samples_suite_of_digits_catches(column: str, value: object) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.records.release import QaReport, Release
 from qa_assets.core.verdict import Evidence, Verdict
 from qa_assets.release.bundle import bundle
@@ -221,3 +222,25 @@ def test_every_table_has_headers_and_every_picture_a_text() -> None:
         levels = [int(t[1]) for t, _ in Page(html).elements if re.fullmatch(r"h\d", t)]
         assert levels[0] == 1
         assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def test_the_gate_that_names_the_fault_comes_first() -> None:
+    def shut(asset: str, check: str, stage: str, cause: str, **where: str) -> ReportedVerdict:
+        verdict = Verdict(outcome="fail", summary=f"{check}!", cause=cause, where=where)
+        return ReportedVerdict(asset, check, "It holds.", True, verdict, stage)
+
+    accuracy = shut("evaluation", "accurate", "evaluation", "evaluation.accuracy_low")
+    layer = shut("onnx_model", "alike", "export", "export.layer_departs", layer="conv2")
+    text = page(report("p", "", evidence.records(), [accuracy, layer], None))
+    assert text.index("Most likely <strong>export.layer_departs") < text.index("accurate!")
+    assert "layer conv2" in text
+    assert text.index("alike!") < text.index("accurate!")
+    assert "Most likely" not in page(report("p", "", evidence.records(), [accuracy], None))
+
+
+def test_the_matrix_of_planted_faults_is_shown() -> None:
+    picture = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    tested = GateSelftest(runs=(), clean=(), dead=(), files={"matrix.svg": picture})
+    text = page(report("p", "", evidence.records(), evidence.verdicts(), None, tested))
+    assert "planted faults" in text
+    assert base64.b64encode(picture).decode() in text

@@ -56,4 +56,7 @@ def test_a_part_of_the_input_that_nothing_depends_on_is_found() -> None:
     assert blind(nn.Sequential(nn.Flatten(), nn.Linear(64, 5)), PIXELS) == (0.0, "")
     share, place = blind(nn.Sequential(Upper(), nn.Linear(32, 5)), PIXELS)
     assert share == 0.5
-    assert place == "rows 4 to 7, columns 0 to 7"
+    assert place == "rows 4 to 7"
+    detached = nn.Sequential(nn.Flatten(), nn.Linear(64, 5))
+    detached[1].register_forward_pre_hook(lambda _, x: (x[0].detach(),))
+    assert blind(detached, PIXELS) == (0.0, "")

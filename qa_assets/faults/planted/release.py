@@ -83,7 +83,7 @@ def verdict_forged(site: Site, dose: float) -> None:
 @fault("release", enters="edge_benchmark", causes=MISSING, source="a device that was offline")
 def measurement_missing(site: Site, dose: float) -> None:
     """No target was measured."""
-    site.culprits.add("edge_benchmark")
+    site.culprits |= {"edge_benchmark", "edge_comparison"}
     site.lost |= {
         f"edge_benchmark/{t.replace('-', '_')}" for t in site.pipeline.config.edge.targets
     }
