@@ -19,9 +19,9 @@ from qa_assets.datasets.source import Finding, RawSample, shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FOUND = ("key", "label", "group", "name", "part")
+FOUND = ("key", "label", "group", "name", "part", "attributes")
 """Columns of what was found: one row a usable file."""
-_TEXTS = ("label", "group", "name", "part")
+_TEXTS = ("label", "group", "name", "part", "attributes")
 _BATCH_ROWS = 8192
 
 
@@ -56,7 +56,7 @@ class Intake:
         self._seen = set(known)
         self._refused: dict[bytes, Refusal] = {}
         self._keys: list[bytes] = []
-        self._rows: list[tuple[str, str, str, str]] = []
+        self._rows: list[tuple[str, ...]] = []
         self._packed: list[pa.Table] = []
         self._aside: list[Quarantined] = []
         self._noticed: list[Remark] = []
@@ -85,7 +85,7 @@ class Intake:
     def _add(self, raw: RawSample, key: bytes) -> None:
         group = raw.group if self._group_of is None else self._group_of(raw)
         self._keys.append(key)
-        self._rows.append((raw.label, group, raw.name, raw.part))
+        self._rows.append((raw.label, group, raw.name, raw.part, raw.attributes))
         if len(self._keys) >= _BATCH_ROWS:
             self._pack()
 

@@ -34,7 +34,7 @@ class Merged:
 
     Attributes:
         keys: One a sample, sorted.
-        columns: Same rows: label, group, name, part, copies.
+        columns: Same rows: label, group, name, part, attributes, copies.
         repeated: One row a file whose bytes stand twice: content, place (in what was found), name,
             label, group, part; in the order of reading.
         conflicts: Files of one content under two labels, all set aside.
@@ -73,7 +73,7 @@ def merge(found: "pa.Table") -> Merged:
         wrong = repeated[bad[repeated["content"].to_numpy()]].sort_values(["content", "name"])
         conflicts = [c for _, same in wrong.groupby("content") for c in _conflicts(same)]
     first, grouped = first[~bad], grouped[~bad]
-    columns = {n: found[n].take(pa.array(first)) for n in ("label", "name", "part")}
+    columns = {n: found[n].take(pa.array(first)) for n in ("label", "name", "part", "attributes")}
     columns["group"] = found["group"].take(pa.array(grouped))
     columns["copies"] = pa.array(copies[~bad].astype(np.int64))
     return Merged(ids[first], pa.table(columns), repeated, conflicts)
@@ -101,19 +101,22 @@ def _conflicts(same: "pd.DataFrame") -> Iterator[Quarantined]:
 
 
 def version_of(merged: Merged) -> str:
-    """Digest of ids, labels and groups, whatever the samples are called.
+    """Digest of ids, labels, groups and attributes, whatever the samples are called.
 
-    The text that is digested is one canonical JSON list ``[id, label, group]`` a line.
+    The text that is digested is one canonical JSON list ``[id, label, group]`` a line, with the
+    attributes behind them where any sample has some.
     """
     import pyarrow as pa
 
     digest = hashlib.sha256()
-    texts = [_escaped(merged.columns[n]) for n in ("label", "group")]
+    told = [merged.columns[n] for n in ("label", "group", "attributes")]
+    texts = [_escaped(column) for column in (told if any(_words(told[-1])) else told[:-1])]
     for start in range(0, len(merged.keys), _SLICE):
         ids = keys.spelt(merged.keys[start : start + _SLICE])
-        label, group = (codes.slice(start, _SLICE).dictionary_decode() for codes in texts)
+        parts = [codes.slice(start, _SLICE).dictionary_decode() for codes in texts]
+        between = [piece for part in parts[1:] for piece in (pa.scalar(","), part)]
         lines = compute().binary_join_element_wise(
-            pa.scalar('["'), ids, pa.scalar('",'), label, pa.scalar(","), group,
+            pa.scalar('["'), ids, pa.scalar('",'), parts[0], *between,
             pa.scalar("]\n"), pa.scalar(""),
         )  # fmt: skip
         offsets, body = lines.buffers()[1:]
@@ -131,6 +134,10 @@ def coded(column: Any) -> "pa.DictionaryArray":
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
     return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
+def _words(column: Any) -> list[str]:
+    return coded(column).dictionary.to_pylist()
 
 
 def _escaped(column: Any) -> "pa.DictionaryArray":

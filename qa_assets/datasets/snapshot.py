@@ -32,7 +32,10 @@ from qa_assets.datasets.source import RawSample, format_named
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE = ("id", "label", "group", "name", "copies", "bytes", "format", "width", "height", "mode")
+TABLE = (
+    *("id", "label", "group", "name", "attributes"),
+    *("copies", "bytes", "format", "width", "height", "mode"),
+)
 _OF_CONTENT = ["bytes", "format", "width", "height", "mode"]
 _DISTINCT = ("id", "name")
 _SLICE = 1 << 16

@@ -21,6 +21,7 @@ class RawSample:
         group: What it must not be separated from; "" where the format does not say.
         payload: Its bytes.
         part: The side the source itself puts it on (``train``, ``test``); "" where it does not say.
+        attributes: What else it says, as ``core.attributes`` writes it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RawSample:
     group: str
     payload: bytes
     part: str = ""
+    attributes: str = ""
 
 
 Finding = Quarantined | Remark

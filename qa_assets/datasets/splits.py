@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import get_args
 
+from qa_assets.core.attributes import ATTRIBUTES
 from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
 from qa_assets.core.tables import read_table, table_bytes
@@ -33,7 +34,8 @@ def split(snapshot: DatasetSnapshot, settings: SplitSettings) -> DatasetSplits:
         s: {c: per_class[s, c] for c in snapshot.classes if per_class[s, c]} for s in SPLITS
     }
     _refuse_unusable(snapshot, counts, class_counts["train"])
-    columns = {"id": samples["id"], "label": labels, "group": groups, "split": sides}
+    columns = {"id": samples["id"], "label": labels, "group": groups, "split": sides,
+               ATTRIBUTES: samples.get(ATTRIBUTES, "")}  # fmt: skip
     return DatasetSplits(
         counts={s: counts[s] for s in SPLITS},
         groups={s: per_group[s] for s in SPLITS},

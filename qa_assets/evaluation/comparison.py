@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.attributes import attributes_in
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import mcnemar, paired_difference, share
 from qa_assets.core.records.comparison import (
@@ -87,8 +88,9 @@ def _slices(
 
 
 def _parts(table: "pd.DataFrame") -> Iterator[tuple[str, Right]]:
-    for column, word in (("label", "class"), ("group", "group")):
-        values = np.asarray(table[column], dtype=object)
+    told = {w: np.asarray(table[c], object) for c, w in (("label", "class"), ("group", "group"))}
+    names, _ = attributes_in(table)
+    for word, values in {**told, **names}.items():
         for value in sorted(set(values) - {""}):
             yield f"{word} {value}", values == value
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.attributes import attributes_in
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import paired_difference, share
 from qa_assets.core.pictures import heatmap
@@ -93,8 +94,9 @@ def _ranked(
     """What needs scores and attributes: calibration, ranking, slices."""
     scores = softmax(np.asarray(read_array(predictions, LOGITS), dtype=np.float32))
     truth = {name: labels == name for name in predictions.classes}
-    columns = {"class": labels, "group": np.asarray(answers["group"], dtype=object)}
-    measures = {
+    names, numbers = attributes_in(answers)
+    columns = {"class": labels, "group": np.asarray(answers["group"], dtype=object), **names}
+    measures = numbers | {
         name: np.asarray(answers[name], dtype=np.float64) for name in MEASURES if name in answers
     }
     confidence = np.asarray(answers["confidence"], dtype=np.float64)

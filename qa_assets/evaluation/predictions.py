@@ -61,6 +61,7 @@ def predict(
             "id": list(test.ids),
             "label": names[test.labels],
             "group": list(test.groups),
+            "attributes": list(test.attributes) or "",
             "predicted": names[top],
             "confidence": softmax(logits)[np.arange(len(top)), top],
             "brightness": test.pixels.mean(axis=(1, 2, 3)) / 255,

@@ -25,6 +25,8 @@ class LabelledSamples:
         groups: Group of each sample, "" where none is known.
         pixels: uint8, shape (sample, height, width, channels).
         classes: Names of the classes.
+        attributes: What else the dataset says of each, as ``core.attributes`` writes it; empty
+            where it says nothing of any.
     """
 
     ids: tuple[str, ...]
@@ -32,6 +34,7 @@ class LabelledSamples:
     groups: tuple[str, ...]
     pixels: NDArray[np.uint8]
     classes: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
 
 
 def load_split(
@@ -46,7 +49,10 @@ def load_split(
         pixels[row] = image.decode(payloads[sample], spec)
     index = {name: i for i, name in enumerate(snapshot.classes)}
     labels = np.array([index[label] for label in chosen["label"]], dtype=np.int64)
-    return LabelledSamples(ids, labels, tuple(chosen["group"]), pixels, snapshot.classes)
+    told = tuple(chosen["attributes"])
+    attributes = told if any(told) else ()
+    groups = tuple(chosen["group"])
+    return LabelledSamples(ids, labels, groups, pixels, snapshot.classes, attributes)
 
 
 def ids_of(splits: DatasetSplits, split: Split) -> tuple[str, ...]:

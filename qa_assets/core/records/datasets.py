@@ -42,7 +42,8 @@ class DatasetSnapshot(Record):
     """An immutable copy of one dataset version.
 
     Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload),
-    label, group, name (where it was found), copies (how often), bytes, format, width, height, mode.
+    label, group, name (where it was found), attributes (see ``core.attributes``), copies
+    (how often), bytes, format, width, height, mode.
     ``parts.parquet``: same rows: part (the side the source puts it on, "" where it does not say).
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
     ``measures-NNNNN.parquet``: what was measured of the samples of the shard of that number: key
@@ -50,7 +51,7 @@ class DatasetSnapshot(Record):
 
     Attributes:
         name: What people call the dataset; no part of its version.
-        version: Digest of the ids, labels and groups.
+        version: Digest of the ids, labels, groups and attributes.
         samples: Distinct contents.
         classes: Their labels, sorted.
         quarantined: What was set aside.
@@ -147,7 +148,8 @@ class DatasetStatistics(Record):
 class DatasetSplits(Record):
     """Which sample is used for what; a sample never changes side when data grows.
 
-    Files: ``samples.parquet``: id, label, group, split (train, validation or test), sorted by id.
+    Files: ``samples.parquet``: id, label, group, attributes, split (train, validation or test),
+    sorted by id.
     """
 
     counts: Mapping[str, int]

@@ -12,7 +12,8 @@ LOGITS = "logits.npy"
 class Predictions(Record):
     """The trained model's answers on the test split.
 
-    Files: ``samples.parquet``: id, label, group, predicted, confidence, in the order of ``id``.
+    Files: ``samples.parquet``: id, label, group, attributes, predicted, confidence, brightness,
+    contrast, in the order of ``id``.
     ``logits.npy``: float32, shape (sample, class), same order; columns as ``classes``.
 
     Attributes:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from qa_assets.core.attributes import attributes_text
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import trees
@@ -65,7 +66,10 @@ class Manifest:
                 yield payload
             else:
                 part = PARTS.get(found.attributes.get(PART, "").lower(), "")
-                yield RawSample(found.entry.name, found.label, found.group, payload, part)
+                told = attributes_text(
+                    {n: v for n, v in found.attributes.items() if n != PART or not part}
+                )
+                yield RawSample(found.entry.name, found.label, found.group, payload, part, told)
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
         """One a file, the table among them; one for a whole archive."""
