@@ -10,6 +10,7 @@
     spot_check               what a person should look at, and what was decided before
     baselines                what simple models reach on the same splits
     training_probe           short runs whose outcome is known when the training is sound
+    dry_run                  one epoch on a few samples through every later stage
     trained_weights          weights and the history of the run that made them
     predictions              the model's answers on the test split
     evaluation               how good they are, with confidence intervals

@@ -9,7 +9,7 @@ from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits
 from qa_assets.core.records.evaluation import Evaluation, Predictions
 from qa_assets.core.records.probe import TrainingProbe
 from qa_assets.core.records.quality import LabelAudit
-from qa_assets.core.records.training import Baselines, TrainedWeights
+from qa_assets.core.records.training import Baselines, DryRun, TrainedWeights
 
 
 def trained(graph: Collector, pipeline: Pipeline) -> None:
@@ -54,11 +54,30 @@ def trained(graph: Collector, pipeline: Pipeline) -> None:
         )
         return probe(train, validation, few, spec, config.training, network_file)
 
+    whole = (*hyper, config.export, config.edge)
+    rooms = ("dry_run", "training", "evaluation", "export", "edge", "preprocessing")
+
+    @graph.asset(*rooms, kinds={"pytorch", "onnx"}, settings=whole)
+    def dry_run(
+        dataset_snapshot: DatasetSnapshot,
+        dataset_splits: DatasetSplits,
+        training_probe: TrainingProbe,
+        scratch: Path,
+    ) -> DryRun:
+        """One epoch on a few samples through every later stage: what would fail then fails now."""
+        from qa_assets.dry_run.rooms import dry_run
+
+        return dry_run(
+            dataset_snapshot, dataset_splits, spec, config.training, network_file,
+            export_settings=config.export, edge=config.edge, scratch=scratch,
+        )  # fmt: skip
+
     @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
     def trained_weights(
         dataset_snapshot: DatasetSnapshot,
         dataset_splits: DatasetSplits,
         training_probe: TrainingProbe,
+        dry_run: DryRun,
         unfinished: Path,
     ) -> TrainedWeights:
         """Weights, the history of the run that made them, and its exact settings."""

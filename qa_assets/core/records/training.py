@@ -73,6 +73,23 @@ class TrainedWeights(Record):
         return shown
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun(Record):
+    """One epoch on a few samples went through every later stage.
+
+    Attributes:
+        samples: How many took part.
+        stages: What they went through, in order.
+    """
+
+    samples: int
+    stages: tuple[str, ...]
+
+    def metadata(self) -> Metadata:
+        """The stages."""
+        return {"samples": self.samples, "stages": ", ".join(self.stages)}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A way to read the dataset, and how many hand-made samples it gets right.
