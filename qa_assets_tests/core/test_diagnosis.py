@@ -36,7 +36,7 @@ def test_a_symptom_gives_way_to_whatever_explains_it_even_downstream(cause: str)
 
 def test_a_broad_cause_gives_way_within_its_stage_only() -> None:
     broad = found("a", "datasets", "data.label_noise")
-    assert named(broad, found("b", "datasets", "data.expectation_failed")) == "b"
+    assert named(broad, found("b", "datasets", "data.blank_samples")) == "b"
     assert named(broad, found("b", "edge", "edge.crash")) == "a"
 
 
