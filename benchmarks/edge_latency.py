@@ -5,6 +5,7 @@ process keeps busy in bursts; then the timed loop against a bare loop of the sam
 """
 
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from qa_assets.checks.comparison import not_slower
 from qa_assets.core.config import InputSpec
+from qa_assets.core.intervals import bootstrap_median
 from qa_assets.edge.duel import duel
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import EdgeTarget
@@ -33,6 +35,8 @@ while True:
     time.sleep(random.uniform(0.01, 0.3))
 """
 ROUNDS = 100
+CALLS = 100
+"""Calls of one block of the comparison of loops."""
 SLOWER = 1.22
 
 
@@ -86,25 +90,31 @@ def duels(runs: int, payloads: dict[str, bytes], scratch: Path) -> dict[str, obj
     }
 
 
-def loop_cost(payload_pixels: np.ndarray, scratch: Path) -> float:
-    """Share by which the timed loop is slower than a bare one; medians of alternating blocks."""
+def loop_cost(payload_pixels: np.ndarray, scratch: Path, blocks: int) -> dict[str, float]:
+    """Share by which the timed loop is slower than a bare one: blocks in turns, in random order."""
     path = scratch / "model.onnx"
     path.write_bytes(chain(ROUNDS))
     session, samples = OnnxRuntime(str(path), {"threads": 1}), list(payload_pixels[:, None])
-    calls, shares = 2000, list[float]()
-    job = {"calls": calls, "least_seconds": 0.0, "timing_seconds": 60.0}
-    for _ in range(15):
-        began = time.perf_counter()
-        for sample in islice(cycle(samples), calls):
+    job = {"calls": CALLS, "least_seconds": 0.0, "timing_seconds": 60.0}
+
+    def bare() -> None:
+        for sample in islice(cycle(samples), CALLS):
             session.infer(sample)
-        bare = time.perf_counter() - began
-        began = time.perf_counter()
-        timed_calls(session.infer, samples, job)
-        shares.append((time.perf_counter() - began) / bare - 1)
-    return float(np.median(shares))
+
+    loops, order = (bare, lambda: timed_calls(session.infer, samples, job)), random.Random(0)
+    spent = np.zeros((blocks, 2))
+    bare()
+    for block in spent:
+        for side in order.sample((0, 1), 2):
+            began = time.perf_counter()
+            loops[side]()
+            block[side] = time.perf_counter() - began
+    share = bootstrap_median(spent[:, 1] / spent[:, 0] - 1)
+    return {"median": share.value, "low": share.low, "high": share.high, "blocks": blocks,
+            "call in us": 1e6 * float(np.median(spent[:, 0])) / CALLS}  # fmt: skip
 
 
-def main(runs: int = 70) -> None:
+def main(runs: int = 70, blocks: int = 400) -> None:
     """Print the figures as one JSON line."""
     import io
 
@@ -119,7 +129,7 @@ def main(runs: int = 70) -> None:
         payloads[f"{i:02d}"] = out.getvalue()
     with tempfile.TemporaryDirectory() as folder:
         figures = duels(runs, payloads, Path(folder))
-        figures["loop costs"] = round(loop_cost(pixels, Path(folder)), 4)
+        figures["loop costs"] = loop_cost(pixels, Path(folder), blocks)
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

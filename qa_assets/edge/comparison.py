@@ -91,6 +91,8 @@ class Comparison:
             variant=self.device.variant,
             samples=len(self.ids),
         )
+        if self.foreign is None:
+            return self._unreadable(base)
         faults = ports.faults(self.exported, self.shipped)
         faults += quantised.calibration_faults(self.shipped, self.reference_pixels)
         if self.benchmark.outcome == "OK":
@@ -120,10 +122,16 @@ class Comparison:
         return parts.read(self.onnx_model.variant_body(self.device.variant))
 
     @cached_property
-    def shipped(self) -> "onnx.ModelProto":
-        """What the target's own tools made of it."""
+    def foreign(self) -> "onnx.ModelProto | None":
+        """What the target's own tools made of it; None where that is no ONNX that can be read."""
         body = self.onnx_model.variant_body(self.device.variant)
-        return parts.read(self.device.convert(body) if self.device.convert else body)
+        return parts.read_foreign(self.device.convert(body) if self.device.convert else body)
+
+    @property
+    def shipped(self) -> "onnx.ModelProto":
+        """The same, where it can be read."""
+        assert self.foreign is not None
+        return self.foreign
 
     @property
     def sides(self) -> Sides:
@@ -170,6 +178,17 @@ class Comparison:
             **_decisions(inside.logits, inside.right),
         )
         return inside.compare(compared)
+
+    def _unreadable(self, base: EdgeComparison) -> EdgeComparison:
+        """A file that only the target can read is held against the reference by its answers."""
+        if self.benchmark.outcome != "OK":
+            what = "the target's file is damaged: it is no ONNX model that can be read"
+            fault = Finding("model", "edge.file_damaged", what, measured=False)
+            return replace(base, faults=(fault,))
+        right = parts.values(self.model, ["logits"], self.reference_pixels)["logits"]
+        logits = self._logits()
+        apart = _worst("model", relative(logits, right), self.ids)
+        return replace(base, stages=(apart,), **_decisions(logits, right))
 
     def _given(
         self, pixels: NDArray[np.uint8], seen: NDArray[np.float32] | None

@@ -36,6 +36,19 @@ def read(body: bytes) -> "onnx.ModelProto":
     return onnx.load_model_from_string(body)
 
 
+def read_foreign(body: bytes) -> "onnx.ModelProto | None":
+    """The model that a target's own tools made; None where it is damaged, or of another format."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(body)
+        model.SerializeToString()
+    except (DecodeError, ValueError):  # damaged texts are found when they are written
+        return None
+    return model if len(model.graph.node) else None
+
+
 def layers(model: "onnx.ModelProto") -> list[Layer]:
     """Every tensor of floating-point numbers that a node makes of the input, in graph order."""
     import onnx

@@ -38,19 +38,22 @@ class ExportedModel:
             says = self._session.get_modelmeta().custom_metadata_map
             self.spec = InputSpec.model_validate_json(says["input_spec"])
             self.labels = tuple(str(label) for label in json.loads(says["labels"]))
-        except (ValueError, KeyError, RuntimeError) as error:
-            raise _unusable(error) from error
         except Exception as error:  # the runtime's own exceptions share no base of their own
-            if type(error).__module__.startswith("onnxruntime"):
-                raise _unusable(error) from error
-            raise
+            raise _unusable(error) from error
 
     def answer(self, pixels: NDArray[np.uint8], *, batch: int = 256) -> Scores:
-        """Logits, float32 (sample, class), of decoded pixels, uint8 in the order NHWC."""
-        parts = [
-            self._session.run(["logits"], {"pixels": pixels[start : start + batch]})[0]
-            for start in range(0, len(pixels), batch)
-        ]
+        """Logits, float32 (sample, class), of decoded pixels, uint8 in the order NHWC.
+
+        Raises:
+            InputRefused: ``ONNX_CORRUPT``: it opens, and cannot be run on them.
+        """
+        try:
+            parts = [
+                self._session.run(["logits"], {"pixels": pixels[start : start + batch]})[0]
+                for start in range(0, len(pixels), batch)
+            ]
+        except Exception as error:  # the runtime's own exceptions share no base of their own
+            raise _unusable(error) from error
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def decode(self, payloads: Mapping[str, bytes]) -> NDArray[np.uint8]:

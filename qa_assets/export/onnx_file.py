@@ -94,7 +94,11 @@ def _variant(
     dynamic = settings.dynamic_batch and name != "static"
     ports = expected_ports(spec, len(test.classes), dynamic_batch=dynamic)
     found = inspect(body, ports, settings.contract)
-    logits = run_reference(body, test.pixels, settings.batch if dynamic else 1)
+    try:
+        logits = run_reference(body, test.pixels, settings.batch if dynamic else 1)
+    except Exception as error:  # the runtime's exceptions have no base
+        what = f"is made, and cannot be run: {' '.join(str(error).split())[:200]}"
+        raise InputRefused.of("EXPORT_VARIANT", name, what, "Leave its targets out.") from error
     faults = tuple(str(fault) for fault in found.faults)
     versions = (found.opset, found.ir_version)
     return Variant(digest_bytes(body), len(body), *versions, found.inputs, faults), logits

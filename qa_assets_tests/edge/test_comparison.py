@@ -4,6 +4,7 @@ import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qa_assets.checks.comparison import edge_keeps_precision, edge_stages_agree
@@ -113,3 +114,32 @@ def test_a_target_that_gave_nothing_cannot_be_judged(tmp_path: Path) -> None:
     assert found.outcome == "NO-RESULT"
     assert edge_stages_agree(found).outcome == "cannot tell"
     assert edge_keeps_precision(found).outcome == "cannot tell"
+
+
+@pytest.mark.parametrize("variant", ["float", "int8", "fp16"])
+@pytest.mark.parametrize("kept", [0.0, 0.4, 0.97])
+def test_a_file_that_was_damaged_on_its_way_is_named(
+    variant: str, kept: float, tmp_path: Path
+) -> None:
+    def cut(body: bytes) -> bytes:
+        return body[: int(kept * len(body))]
+
+    found = compared(EdgeTarget(variant=variant, convert=cut), tmp_path)  # type: ignore[arg-type]
+    verdict = edge_stages_agree(found)
+    assert (verdict.outcome, verdict.cause) == ("fail", "edge.file_damaged"), found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_flipped_bits_are_a_result_and_no_exception(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+
+    def flip(body: bytes) -> bytes:
+        changed = np.frombuffer(body, np.uint8).copy()
+        changed[rng.integers(0, len(changed), 4)] ^= np.uint8(1) << rng.integers(0, 8, 4, np.uint8)
+        return changed.tobytes()
+
+    variant = ("float", "int8", "fp16")[seed % 3]
+    harmed = flip(clean()[0].variant_body(variant))
+    device = EdgeTarget(variant=variant, convert=lambda _: harmed)  # type: ignore[arg-type]
+    assert edge_stages_agree(compared(device, tmp_path)).outcome in ("pass", "fail", "cannot tell")
