@@ -3,27 +3,22 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from qa_assets.core.diagnosis import Finding, diagnose
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.record import RECORD, Record
-from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, DatasetStatistics
-from qa_assets.core.records.device import EdgeBenchmark
-from qa_assets.core.records.evaluation import Evaluation, Predictions
-from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.records.release import QaReport, Release
-from qa_assets.core.records.training import Baselines, TrainedWeights
 from qa_assets.core.store import short
 from qa_assets.core.verdict import NOT_REACHED, Outcome, Verdict
 from qa_assets.release.advice import advice
+from qa_assets.release.drawn import stages_of
 from qa_assets.release.page import render
 from qa_assets.release.suspects import MOST_SHOWN, Suspect, suspects
 
 SCHEMA = "qa_assets.report/1"
-COMPARED, MEASURED = "edge_comparison/", "edge_benchmark/"
-R = TypeVar("R", bound=Record)
+AGREES = "edge_stages_agree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +66,6 @@ class Answer:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
-    """The records that the page draws, by kind; what was never made is missing."""
-
-    snapshot: DatasetSnapshot | None
-    statistics: DatasetStatistics | None
-    splits: DatasetSplits | None
-    baselines: Baselines | None
-    weights: TrainedWeights | None
-    predictions: Predictions | None
-    evaluation: Evaluation | None
-    model: OnnxModel | None
-    benchmarks: Mapping[str, EdgeBenchmark]
-    agreements: Mapping[str, Verdict]
-
-
 def report(
     pipeline: str,
     description: str,
@@ -113,7 +92,8 @@ def report(
     digests = {name: record.digest for name, record in made.items()}
     ordered = _in_graph_order(verdicts, list(records))
     answer = _answer(ordered, release, digests)
-    stages = _stages(made, ordered)
+    agreements = {v.asset: v.verdict for v in ordered if v.check == AGREES}
+    stages = stages_of(made, agreements)
     failing = [v for v in ordered if v.reached and not v.verdict.passed]
     named_by = _diagnosis(failing)
     blocked = sorted(
@@ -121,6 +101,7 @@ def report(
         key=lambda v: (v is not named_by, not v.blocking, v.verdict.outcome != "fail"),
     )
     named = [s for v in blocked for s in v.verdict.samples[:MOST_SHOWN]]
+    named += [f.id for f in stages.flips]
     page = render(
         pipeline=pipeline,
         description=description,
@@ -186,29 +167,6 @@ def _answer(
         return Answer("cannot tell", "Not released", detail)
     detail = f"All {len(gates)} gates passed on the very bytes of release {short(release.version)}."
     return Answer("pass", "May be released", detail)
-
-
-def _stages(made: Mapping[str, Record], verdicts: Sequence[ReportedVerdict]) -> Stages:
-    return Stages(
-        snapshot=_find(DatasetSnapshot, made),
-        statistics=_find(DatasetStatistics, made),
-        splits=_find(DatasetSplits, made),
-        baselines=_find(Baselines, made),
-        weights=_find(TrainedWeights, made),
-        predictions=_find(Predictions, made),
-        evaluation=_find(Evaluation, made),
-        model=_find(OnnxModel, made),
-        benchmarks={name: r for name, r in made.items() if isinstance(r, EdgeBenchmark)},
-        agreements={
-            v.asset.replace(COMPARED, MEASURED): v.verdict
-            for v in verdicts
-            if v.check == "edge_stages_agree"
-        },
-    )
-
-
-def _find(kind: type[R], made: Mapping[str, Record]) -> R | None:
-    return next((record for record in made.values() if isinstance(record, kind)), None)
 
 
 def _shown_first(named: list[str], known: dict[str, Suspect]) -> dict[str, Suspect]:

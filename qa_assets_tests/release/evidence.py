@@ -11,7 +11,9 @@ import pandas as pd
 from qa_assets.core import pictures
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.intervals import paired_difference, share
-from qa_assets.core.record import Record
+from qa_assets.core.record import Estimate, Record
+from qa_assets.core.records.behavior import BehaviorReport, EdgeCase, EdgeCases, Expectation
+from qa_assets.core.records.comparison import FLIPS, ReleaseComparison, SliceChange
 from qa_assets.core.records.datasets import (
     CONTACT_SHEET,
     SAMPLES,
@@ -23,6 +25,7 @@ from qa_assets.core.records.datasets import (
 from qa_assets.core.records.device import EdgeBenchmark
 from qa_assets.core.records.evaluation import ClassMetrics, Evaluation, Predictions
 from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.probe import LossTest, Place, Rate, TrainingProbe
 from qa_assets.core.records.training import Baselines, Epoch, TrainedWeights
 from qa_assets.core.tables import table_bytes
 from qa_assets.core.verdict import Evidence, Verdict
@@ -184,6 +187,50 @@ def records(classes: tuple[str, ...] = CLASSES) -> dict[str, Record]:
         "onnx_model": onnx(),
         "edge_benchmark/ort_cpu": benchmark("ort-cpu"),
     }
+
+
+def assured() -> dict[str, Record]:
+    """What a release manager looks for: probe, earlier release, behaviour, hand-made cases."""
+    few = share(98, 100)
+    sound = Place(0.0)
+    flips = {
+        "id": ["ab" * 32],
+        "label": ["3"],
+        "before": ["3"],
+        "now": ["<b>8"],
+        "confidence": [0.9],
+    }
+    lost = SliceChange("class 3", 1.0, 0.9, Estimate(-0.1, -0.2, -0.01, 45))
+    return {
+        "training_probe": TrainingProbe(
+            classes=10, initial_loss=2.31, loss=LossTest(2.303, 0.0, 0, True, 1.0, 0.0, 0.0, True),
+            parts={"layer own": "is not finite"}, parts_tested=("layer own", "augment"),
+            input_is="declared", decoded_is="declared", input_mean=0.0, input_std=1.0,
+            probabilities=False, not_finite=(), constant=(), gradients={"first.weight": 0.5},
+            undeclared=(), unoptimised=(), loose=(), gradient_error=0.0, memory=0.0,
+            rates=(Rate(1.0, 2.3, 0.4),), overfit=(2.3, 0.01), overfit_steps=60, random=sound,
+            neighbours=sound, modes=sound, written=(), chance=0.11, learned=few, shuffled=few,
+            repeats=True, samples=512,
+        ),
+        "release_comparison": ReleaseComparison(
+            version="e" * 64, first_release="absolute", before=few, now=few,
+            change=Estimate(-0.002, -0.01, 0.006, 450), p_value=0.5, negative_flips=1,
+            slices=(lost,), files={FLIPS: table_bytes(pd.DataFrame(flips))},
+        ),
+        "behavior_report": BehaviorReport(
+            model_sha256="c" * 64, samples=300, clean=few,
+            expectations=(Expectation("INV", "jpeg", 1, few),),
+            robustness={"fog": (0.9, 0.8, 0.7, 0.6, 0.5)}, released={"fog": (0.9,) * 5},
+        ),
+        "edge_cases": EdgeCases(
+            model_sha256="c" * 64, labels=("3", "8"),
+            cases=(
+                EdgeCase("3_thin.png", "class", "3", True, "faint ink", "8", 0.61),
+                EdgeCase("3_clean.png", "class", "3", True, "drawn by hand", "3", 0.99),
+                EdgeCase("blank.png", "unsure", "", False, "nothing at all", "8", 0.95),
+            ),
+        ),
+    }  # fmt: skip
 
 
 def passed(summary: str, **more: Any) -> Verdict:

@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from qa_assets.core.record import Record
+from qa_assets.core.record import Estimate, Record
 from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.evaluation import Evaluation
 from qa_assets.core.records.faults import GateSelftest
 from qa_assets.core.records.release import QaReport, Release
 from qa_assets.core.verdict import Evidence, Verdict
@@ -244,3 +245,44 @@ def test_the_matrix_of_planted_faults_is_shown() -> None:
     text = page(report("p", "", evidence.records(), evidence.verdicts(), None, tested))
     assert "planted faults" in text
     assert base64.b64encode(picture).decode() in text
+
+
+def test_what_a_release_manager_looks_for_is_on_the_page() -> None:
+    records = {**evidence.records(), **evidence.assured()}
+    shown = Page(page(report("digits", "", records, evidence.verdicts(), None)))
+    sections = {"probe", "training", "evaluation", "released", "behavior", "cases"}
+    assert sections <= set(shown.values("id"))
+    assert {f"#{name}" for name in sections} <= set(shown.values("href"))
+    for words in (
+        "layer own is not finite , augment",  # a part with its fault
+        "-0.002 [-0.010, +0.006] in accuracy",
+        "now <b>8 (0.90)",  # a flipped sample, its words harmless
+        "class 3 45 1.000 0.900 -0.100",
+        "jpeg 1 0.980",
+        "fog 0.90 0.80 0.70 0.60 0.50 0.70 0.90",  # the mean, and the release's
+        "3_thin.png critical 3 8 0.61 faint ink",
+        "blank.png 8 0.95",
+    ):
+        assert words in shown.text, words
+    assert "3_clean.png" not in shown.text, "what is as it should be is only counted"
+
+
+def test_without_those_records_the_page_is_whole() -> None:
+    shown = Page(page(report("digits", "", evidence.records(), evidence.verdicts(), None)))
+    assert {"probe", "released", "behavior", "cases"}.isdisjoint(shown.values("id"))
+
+
+def test_each_stage_of_complexity_is_shown_with_its_gain() -> None:
+    records = evidence.records()
+    measured = records["evaluation"]
+    assert isinstance(measured, Evaluation)
+    steps = {
+        "small network over linear": Estimate(0.01, -0.01, 0.03, 450),
+        "the model over small network": Estimate(0.05, 0.03, 0.07, 450),
+    }
+    area = dict.fromkeys(measured.classes, Estimate(0.99, 0.98, 1.0, 450))
+    records["evaluation"] = replace(measured, steps=steps, auroc=area, average_precision=area)
+    text = Page(page(report("digits", "", records, evidence.verdicts(), None))).text
+    assert "small network over linear +0.010 [-0.010, +0.030] not shown" in text
+    assert "the model over small network +0.050 [+0.030, +0.070] earned" in text
+    assert "0.990 [0.980, 1.000]" in text
