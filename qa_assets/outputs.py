@@ -10,6 +10,7 @@ from qa_assets.core.publish import replace_file
 from qa_assets.core.record import Markdown, Record
 from qa_assets.core.records.evaluation import Evaluation, Predictions
 from qa_assets.core.records.release import QaReport
+from qa_assets.core.records.review import OPEN_QUESTIONS, SpotCheck
 from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import NOT_REACHED, Verdict
@@ -77,6 +78,8 @@ def _curves(record: Record) -> dict[str, bytes]:
     if isinstance(record, Evaluation):
         rows = [(c.label, c.precision.value, c.recall.value, c.f1.value) for c in record.per_class]
         return {"classes.csv": _csv(("label", "precision", "recall", "f1"), rows)}
+    if isinstance(record, SpotCheck):
+        return {OPEN_QUESTIONS: record.read(OPEN_QUESTIONS)}
     return {}
 
 

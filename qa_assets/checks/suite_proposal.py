@@ -41,7 +41,7 @@ class HeadRoom:
     seen: int = 20
 
 
-NOT_BOUNDED = ("group", "name", "noticed", "part")
+NOT_BOUNDED = ("group", "name", "noticed", "odd_measure", "part")
 """Columns whose values say nothing about the next version, beside whether they are there."""
 COUNTS = ("samples", "share", "copies")
 """Columns that follow from how many samples there are."""

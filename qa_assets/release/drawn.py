@@ -11,7 +11,10 @@ from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits, Data
 from qa_assets.core.records.device import EdgeBenchmark
 from qa_assets.core.records.evaluation import Evaluation, Predictions
 from qa_assets.core.records.export import OnnxModel
+from qa_assets.core.records.preprocessing import PreprocessingContract
 from qa_assets.core.records.probe import TrainingProbe
+from qa_assets.core.records.quality import DriftReport, LabelAudit, SampleQuality
+from qa_assets.core.records.review import SpotCheck
 from qa_assets.core.records.training import Baselines, TrainedWeights
 from qa_assets.core.tables import read_table
 from qa_assets.core.verdict import Verdict
@@ -38,6 +41,11 @@ class Stages:
     snapshot: DatasetSnapshot | None
     statistics: DatasetStatistics | None
     splits: DatasetSplits | None
+    quality: SampleQuality | None
+    drift: DriftReport | None
+    audit: LabelAudit | None
+    spot_check: SpotCheck | None
+    preprocessing: PreprocessingContract | None
     baselines: Baselines | None
     weights: TrainedWeights | None
     predictions: Predictions | None
@@ -64,6 +72,11 @@ def stages_of(made: Mapping[str, Record], agreements: Mapping[str, Verdict]) -> 
         snapshot=_find(DatasetSnapshot, made),
         statistics=_find(DatasetStatistics, made),
         splits=_find(DatasetSplits, made),
+        quality=_find(SampleQuality, made),
+        drift=_find(DriftReport, made),
+        audit=_find(LabelAudit, made),
+        spot_check=_find(SpotCheck, made),
+        preprocessing=_find(PreprocessingContract, made),
         baselines=_find(Baselines, made),
         weights=_find(TrainedWeights, made),
         predictions=_find(Predictions, made),

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from qa_assets.core.record import Estimate, Record
 from qa_assets.core.records.evaluation import Evaluation
+from qa_assets.core.records.quality import AlikeGroup
 from qa_assets.core.verdict import Verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -176,6 +177,18 @@ def shares(counts: Mapping[str, int]) -> Sequence[tuple[str, int, float]]:
     return [(name, n, round(100 * n / top, 2)) for name, n in counts.items()]
 
 
+def columns(rows: Sequence[object], *names: str) -> list[tuple[object, ...]]:
+    """The named fields of each row, words for yes and no."""
+    found = (tuple(getattr(row, name) for name in names) for row in rows)
+    words = {True: "yes", False: "no"}
+    return [tuple(words[v] if isinstance(v, bool) else v for v in row) for row in found]
+
+
+def groups_named(groups: Sequence[AlikeGroup]) -> list[tuple[int, str, str]]:
+    """Size, labels and names of each group of samples that look the same."""
+    return [(len(g.ids), ", ".join(sorted(set(g.labels))), ", ".join(g.names)) for g in groups]
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -196,6 +209,8 @@ def _environment() -> Environment:
         "most_confused": most_confused,
         "shares": shares,
         "by_asset": by_asset,
+        "columns": columns,
+        "groups_named": groups_named,
     }
     environment.globals |= {"picture": picture}  # pyright: ignore[reportAttributeAccessIssue]
     return environment
