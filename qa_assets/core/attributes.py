@@ -58,17 +58,24 @@ def split_by_kind(
     names: dict[str, NDArray[np.object_]] = {}
     measures: dict[str, NDArray[np.float64]] = {}
     for name, values in columns.items():
-        numbers = _numbers(values)
-        if numbers is None or len(np.unique(numbers)) < FEWEST_TO_MEASURE:
+        numbers = numbers_of(values)
+        if (
+            numbers is None
+            or np.isnan(numbers).any()
+            or len(np.unique(numbers)) < FEWEST_TO_MEASURE
+        ):
             names[name] = values
         else:
             measures[name] = numbers
     return names, measures
 
 
-def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
+def numbers_of(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
+    """The attribute as numbers, NaN where a sample has none; nothing where it is no number."""
+    given = values != ""
+    numbers = np.full(len(values), np.nan)
     try:
-        numbers = values.astype(np.float64)
+        numbers[given] = values[given].astype(np.float64)
     except ValueError:
         return None
-    return numbers if np.isfinite(numbers).all() else None
+    return numbers if np.isfinite(numbers[given]).all() else None

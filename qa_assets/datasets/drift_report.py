@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.attributes import ATTRIBUTES
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.comparison import FirstRelease
 from qa_assets.core.records.datasets import (
@@ -84,6 +85,9 @@ def drift_report(
 
 def _splits(snapshot: DatasetSnapshot, quality: SampleQuality, splits: DatasetSplits) -> Shifts:
     measured: Any = read_table(quality, QUALITY).set_index("id")
+    told = read_table(snapshot, SAMPLES).set_index("id").get(ATTRIBUTES)
+    if told is not None:
+        measured[ATTRIBUTES] = told.reindex(measured.index)
     sides = read_table(splits, SAMPLES).set_index("id")["split"]
     side = sides.reindex(measured.index).to_numpy()
     train, test = (sketch(measured[side == name]) for name in ("train", "test"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa_assets.core.attributes import ATTRIBUTES, attribute_columns, numbers_of
 from qa_assets.core.digests import canonical_json, digest_json
 from qa_assets.core.pictures import bars
 from qa_assets.core.record import Earlier
@@ -98,11 +99,22 @@ def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:
 
 
 def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:
-    """One sketch a column of the whole table."""
+    """One sketch a column of the whole table, and one an attribute that the dataset gives."""
     found: dict[str, Sketch] = {
         n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples
     }
-    return {LABEL: of_words(samples[LABEL].tolist()), **found}
+    return {**_attributes(samples), LABEL: of_words(samples[LABEL].tolist()), **found}
+
+
+def _attributes(samples: "pd.DataFrame") -> dict[str, Sketch]:
+    cells = list(samples[ATTRIBUTES]) if ATTRIBUTES in samples else []
+    found: dict[str, Sketch] = {}
+    for name, values in attribute_columns(cells).items():
+        numbers = numbers_of(values)
+        called = f"attribute {name}" if name in (LABEL, *COLUMNS) else name
+        words = [value or None for value in values]
+        found[called] = of_words(words) if numbers is None else of_numbers(numbers)
+    return found
 
 
 def read_sketches(record: DatasetStatistics, name: str) -> dict[str, Sketch]:

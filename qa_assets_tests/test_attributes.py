@@ -12,13 +12,16 @@ from qa_assets.core.config import InputSpec
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.training import Baselines
 from qa_assets.core.tables import read_table, table_bytes
+from qa_assets.datasets.drift_report import drift_report
+from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.datasets.snapshot import snapshot
 from qa_assets.datasets.splits import split
+from qa_assets.datasets.statistics import statistics
 from qa_assets.evaluation.metrics import evaluate
 from qa_assets.evaluation.predictions import predict
 from qa_assets.preprocessing.samples import load_split
-from qa_assets_tests.datasets.samples import grey_png, write
+from qa_assets_tests.datasets.samples import grey_png, picture, write
 
 SPEC = InputSpec(height=8, width=8, channels=1)
 
@@ -62,3 +65,25 @@ def test_a_camera_that_fails_is_named(root: Path, tmp_path: Path) -> None:
     assert by_name["camera rear"] == 0.0
     assert {by_name[f"camera {c}"] for c in ("front", "left", "right")} == {1.0}
     assert "aperture lowest quarter" in by_name, "a number is cut into quarters"
+
+
+def test_a_camera_that_only_the_test_split_has_is_a_drift_of_its_own(tmp_path: Path) -> None:
+    rows, files = ["filename,label,group,camera,angle\n"], dict[str, bytes]()
+    for n in range(600):
+        side = "old" if n < 400 else "new"
+        camera = "rear" if side == "new" and n % 3 else ("front", "left")[n % 2]
+        files[f"data/{n}.png"] = picture(n)
+        rows.append(f"{n}.png,{'day' if n % 2 else 'night'},{side}{n % 7},{camera},{n % 60}\n")
+    write(tmp_path, {**files, "data/labels.csv": "".join(rows).encode()})
+    settings = DatasetSettings(path="data", format="manifest")
+    taken = snapshot(settings, "cameras", tmp_path, tmp_path)
+    looks = quality(taken)
+    newest = SplitSettings(
+        test_groups=tuple(f"new{k}" for k in range(7)), validation_groups=("old0",)
+    )
+    report = drift_report(taken, statistics(taken, looks), looks, split(taken, newest))
+    shifts = {s.column: s for s in report.shifts["splits"]}
+    assert shifts["camera"].low > 0.3
+    assert shifts["camera"].effect == max(s.effect for s in report.shifts["splits"])
+    assert shifts["angle"].kind == "number"
+    assert shifts["angle"].low == 0.0
