@@ -10,8 +10,9 @@ from qa_assets.datasets.sketches import Sketch, of_numbers, of_words
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK_BYTES = 8 << 20
-"""Text of a CSV that is parsed at once; resident memory stays below about 256 MiB."""
+BLOCK_BYTES = 2 << 20
+"""Text of a CSV that is parsed at once. Arrow reads 32 blocks ahead, so resident memory stays below
+256 MiB, imports included, however long the table is; a row may not be longer than a block."""
 BATCH_ROWS = 65_536
 
 
@@ -69,11 +70,15 @@ def _batches(source: Path) -> "Iterator[pa.RecordBatch]":
     with source.open("rb") as stream:
         parquet = stream.read(4) == b"PAR1"
     if parquet:
-        yield from pq.ParquetFile(source).iter_batches(BATCH_ROWS)
+        yield from pq.ParquetFile(source, pre_buffer=False).iter_batches(
+            BATCH_ROWS, use_threads=False
+        )
         return
     # NA is a word; only an empty cell is missing.
     options = pa_csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
     with pa_csv.open_csv(
-        source, pa_csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=options
+        source,
+        pa_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+        convert_options=options,
     ) as reader:
         yield from reader

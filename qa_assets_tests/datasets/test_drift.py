@@ -1,12 +1,15 @@
 """Drift against scipy, and the controls that must and must not alarm."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -110,3 +113,30 @@ def test_a_file_is_sketched_in_batches_and_na_is_a_word(tmp_path: Path) -> None:
     found = sketch_file(tmp_path / "t.csv")
     assert (found["n"].count, found["n"].missing) == (2, 1)
     assert dict(found["w"].counts) == {"NA": 1, "b": 1}  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_larger_than_the_bound_stays_below_it(tmp_path: Path, kind: str) -> None:
+    """The stated bound is 256 MiB; the tables take more, as text and packed."""
+    if not Path("/proc/self/status").is_file():
+        pytest.skip("needs Linux' account of a process's own memory")
+    random = np.random.default_rng(0)
+    rows, parts = 100_000, 17 if kind == "csv" else 18
+    table = pa.table({f"x{n}": random.random(rows) for n in range(10 if kind == "csv" else 20)})
+    path = tmp_path / f"big.{kind}"
+    make = pa_csv.CSVWriter if kind == "csv" else pq.ParquetWriter
+    with make(path, table.schema) as writer:
+        for _ in range(parts):
+            writer.write_table(table)
+    assert path.stat().st_size > 256 << 20
+    code = (
+        "import pathlib, re; from qa_assets.datasets.tables import sketch_file\n"
+        f"found = sketch_file(pathlib.Path({str(path)!r}))\n"
+        "own = pathlib.Path('/proc/self/status').read_text()\n"  # rusage has the parent's peak too
+        "print(found['x0'].count, int(re.search(r'VmHWM:\\s+(\\d+)', own)[1]) >> 10)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, peak = map(int, done.stdout.split())
+    assert count == rows * parts
+    assert peak < 256
