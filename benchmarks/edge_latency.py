@@ -35,8 +35,8 @@ while True:
     time.sleep(random.uniform(0.01, 0.3))
 """
 ROUNDS = 100
-CALLS = 100
-"""Calls of one block of the comparison of loops."""
+CALLS = EdgeSettings().calls
+"""Calls of one block of the comparison of loops: as many as a benchmark times."""
 SLOWER = 1.22
 
 
@@ -114,7 +114,7 @@ def loop_cost(payload_pixels: np.ndarray, scratch: Path, blocks: int) -> dict[st
             "call in us": 1e6 * float(np.median(spent[:, 0])) / CALLS}  # fmt: skip
 
 
-def main(runs: int = 70, blocks: int = 400) -> None:
+def main(runs: int = 70, blocks: int = 200) -> None:
     """Print the figures as one JSON line."""
     import io
 

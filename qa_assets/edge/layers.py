@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.records.edge import Finding
-from qa_assets.edge import parts
+from qa_assets.edge import file_causes, parts
 
 if TYPE_CHECKING:
     import onnx
@@ -22,10 +22,6 @@ _ENOUGH = 0.8
 """Share of the difference that a supposed fault must take away to be called the cause."""
 _SAME = 1e-6
 _ACTIVATIONS = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "Elu", "HardSwish", "PRelu", "Gelu")
-_COARSE = 64
-"""At most so many different values of a channel are coarse weights; eight bits have up to 256."""
-_MANTISSA_CUT = 0xFFFF
-"""Bits of a float32 that bfloat16 does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,8 @@ def explain(
     found = _dropped(departure) or _permuted(departure)
     found = found or _by_experiment(departure, model, region)
     if found is None and shipped is not None:
-        found = by_weights(model, shipped, region)
+        found = file_causes.by_weights(model, shipped, region)
+        found = found or file_causes.by_operator(shipped, region)
     return found or _coarser(departure)
 
 
@@ -176,53 +173,13 @@ def _departing_channels(departure: Departure) -> list[int]:
     return np.flatnonzero(apart > _SAME * 100 * scale).tolist()
 
 
-def by_weights(
-    model: "onnx.ModelProto", shipped: "onnx.ModelProto", region: "list[onnx.NodeProto]"
-) -> Finding | None:
-    """What was done to the weights in the target's file, read off it."""
-    ours, theirs = parts.constants(model), parts.constants(shipped)
-    common = [n for n, w in ours.items() if w.dtype.kind == "f" and w.size > 1 and n in theirs]
-    common = [n for n in common if theirs[n].shape == ours[n].shape]
-    layer_of = {name: f"{n.op_type} {n.output[0]}" for n in region for name in n.input}
-    for name in (n for n in common if n in layer_of):
-        found = _changed(name, layer_of[name], ours[name], theirs[name])
-        if found:
-            other = sum(not np.array_equal(ours[n], theirs[n]) for n in common)
-            if found.cause == "edge.other_weights":
-                what = f"{other} of {len(common)} weight tensors are other ones"
-                return Finding("model", found.cause, what, found.layer, measured=False)
-            return found
-    return None
-
-
-def _changed(
-    name: str, layer: str, ours: NDArray[np.generic], theirs: NDArray[np.generic]
-) -> Finding | None:
-    if np.array_equal(ours, theirs):
-        return None
-    found = np.ascontiguousarray(theirs, dtype=np.float32)
-    rows = found.reshape(len(found), -1)
-    levels = max(len(np.unique(row)) for row in rows)
-    had = max(len(np.unique(row)) for row in np.asarray(ours).reshape(len(rows), -1))
-    spread = float(np.abs(np.asarray(ours, np.float64) - found).max() / np.ptp(ours))
-    if not (found.view(np.uint32) & _MANTISSA_CUT).any():
-        what = f"{name} has the precision of bfloat16"
-        return Finding("model", "edge.reduced_precision", what, layer, measured=False)
-    whole = len(np.unique(found))
-    if spread < 1 / 4 and (whole <= _COARSE or levels < min(had, _COARSE)):
-        bits = int(np.ceil(np.log2(max(levels if whole > _COARSE else whole, 2))))
-        what = f"{name} is kept in {bits} bits"
-        return Finding("model", "edge.weights_coarse", what, layer, measured=False)
-    return Finding("model", "edge.other_weights", f"{name} is another one", layer, measured=False)
-
-
 def _coarser(departure: Departure) -> Finding | None:
     """Fewer bits of every number: every answer is near, and none is exact."""
     target = np.ascontiguousarray(departure.target, dtype=np.float32)
     reference, layer = departure.reference, str(departure.layer)
     if target.shape != reference.shape or not np.isfinite(target).all():
         return None
-    if not (target.view(np.uint32) & _MANTISSA_CUT).any() and reference.any():
+    if not (target.view(np.uint32) & file_causes.MANTISSA_CUT).any() and reference.any():
         what = f"{layer} has the precision of bfloat16"
         return Finding("model", "edge.reduced_precision", what, layer)
     large = np.abs(reference) > np.abs(reference).max() / 4

@@ -40,8 +40,10 @@ _BY_HAND: dict[str, Any] = {
     "options": {},
 }
 _LEAK_POINTS = 24
-_STRETCH_S = 0.005
+_STRETCH_S = 0.02
 """So long is timed without looking whether it is enough."""
+_MOST = 10_000
+"""Calls of one such stretch."""
 _OPTIMISATIONS = {"off": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "full": "ORT_ENABLE_ALL"}
 
 
@@ -213,7 +215,8 @@ def timed_calls(infer: Callable[[Any], Any], samples: Any, job: dict[str, Any]) 
             marks[i] = clock()
         now, done = marks[-1], done + size
         found.append(np.diff(marks))
-        size = max(1, min(2 * size, int(size * _STRETCH_S / max(now - marks[0], 1e-9))))
+        lasts = min(_STRETCH_S, least - now) if now < least else _STRETCH_S
+        size = max(1, min(_MOST, int(size * lasts / max(now - marks[0], 1e-9))))
         size = min(size, calls - done) if done < calls else size
     return np.concatenate(found) * 1000
 
