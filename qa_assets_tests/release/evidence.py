@@ -227,6 +227,7 @@ def assured() -> dict[str, Record]:
             cases=(
                 EdgeCase("3_thin.png", "class", "3", True, "faint ink", "8", 0.61),
                 EdgeCase("3_clean.png", "class", "3", True, "drawn by hand", "3", 0.99),
+                EdgeCase("torn.png", "refused", "", True, "cut off", "8", 0.5),
                 EdgeCase("blank.png", "unsure", "", False, "nothing at all", "8", 0.95),
             ),
         ),

@@ -261,6 +261,7 @@ def test_what_a_release_manager_looks_for_is_on_the_page() -> None:
         "jpeg 1 0.980",
         "fog 0.90 0.80 0.70 0.60 0.50 0.70 0.90",  # the mean, and the release's
         "3_thin.png critical 3 8 0.61 faint ink",
+        "torn.png critical refused 8 0.50 cut off",
         "blank.png 8 0.95",
     ):
         assert words in shown.text, words
