@@ -215,7 +215,7 @@ def timed_calls(infer: Callable[[Any], Any], samples: Any, job: dict[str, Any]) 
             marks[i] = clock()
         now, done = marks[-1], done + size
         found.append(np.diff(marks))
-        lasts = min(_STRETCH_S, least - now) if now < least else _STRETCH_S
+        lasts = min(_STRETCH_S, (least if now < least else end) - now)
         size = max(1, min(_MOST, int(size * lasts / max(now - marks[0], 1e-9))))
         size = min(size, calls - done) if done < calls else size
     return np.concatenate(found) * 1000
