@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run test check ui pictures bench bench-peers clean
+.PHONY: help run test check ui pictures bench bench-peers mutate clean
 help:
 	@grep -E '^# [a-z-]+:' Makefile | sed 's/^# //'
 
@@ -36,6 +36,9 @@ check: $(VENV)/.dev
 bench-peers: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet -e '.[bench]'
 	$(BIN)/python -m qa_assets_tests.faults.peers
+# mutate: breaks the deciding code in one place at a time; what its tests do not notice is printed
+mutate: $(VENV)/.dev
+	$(BIN)/python -W ignore -m benchmarks.mutate $(MODULES)
 # pictures: make the pictures of the README anew from the real thing (needs Chromium)
 pictures: $(VENV)/.dev
 	QA_WRITE_PICTURES=1 $(BIN)/python -m pytest -m browser

@@ -30,6 +30,7 @@ BROAD = (
     "edge.model_departs",
     "edge.other_decisions",
     "edge.other_logits",
+    "model.part_wrong",
     "training.learning_rate_*",
 )
 """Causes that another one of the same stage explains better: a leak is more than near duplicates,

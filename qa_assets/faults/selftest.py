@@ -1,6 +1,7 @@
 """The self-test of the gates: every fault at every dose, clean runs beside them, one record."""
 
 import multiprocessing
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -68,6 +69,7 @@ def selftest(
     Raises:
         InputRefused: ``SELFTEST_NOT_CLEAN``: the pipeline is stopped without any fault.
     """
+    _forget(pipeline.name, store)
     with kept_in(store):
         artifacts, posted = build_graph(pipeline)
         course = follow(artifacts, posted, store, everything=True)
@@ -98,6 +100,12 @@ def selftest(
         MATRIX_DATA: canonical_json(matrix.data(record)),
     }
     return GateSelftest(runs=record.runs, clean=record.clean, dead=record.dead, files=files)
+
+
+def _forget(name: str, store: LocalStore) -> None:
+    """Let nothing be released: what an earlier self-test released had other gates."""
+    for pointers in ("latest", "history"):
+        shutil.rmtree(store.root / "names" / pointers / name, ignore_errors=True)
 
 
 def _released(name: str, digests: Mapping[str, str], store: LocalStore) -> None:

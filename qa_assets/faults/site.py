@@ -77,16 +77,19 @@ class Site:
 
     def network(self, code: str) -> None:
         """Append to ``model.py``: ``code`` changes the network ``made`` of ``spec, classes``."""
-        path = self.pipeline.folder / self.pipeline.config.training.model
         body = "\n".join(f"    {line}" for line in code.strip().splitlines())
-        path_text = path.read_text(encoding="utf-8")
-        path.unlink()
-        path.write_text(
-            f"{path_text}\n\n_as_reviewed = network\n\n\ndef network(spec, classes):\n"
+        self.model_file(
+            "\n_as_reviewed = network\n\n\ndef network(spec, classes):\n"
             f"    import torch\n    from torch import nn\n\n"
-            f"    made = _as_reviewed(spec, classes)\n{body}\n    return made\n",
-            encoding="utf-8",
+            f"    made = _as_reviewed(spec, classes)\n{body}\n    return made\n"
         )
+
+    def model_file(self, code: str) -> None:
+        """Append to ``model.py``."""
+        path = self.pipeline.folder / self.pipeline.config.training.model
+        before = path.read_text(encoding="utf-8")
+        path.unlink()
+        path.write_text(f"{before}\n{code}", encoding="utf-8")
 
     def result(self, artifact: str, change: Change) -> None:
         """Change what the making of ``artifact`` returns; a name before ``/`` means each target."""

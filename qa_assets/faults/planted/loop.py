@@ -114,7 +114,7 @@ def layer_missing_in_optimizer(site: Site, dose: float) -> None:
 )
 def labels_shuffled_in_training(site: Site, dose: float) -> None:
     """Pictures and labels of the training split are shuffled apart."""
-    _change_training(site, lambda s: replace(s, labels=site.rng.permutation(s.labels)))
+    change_training(site, lambda s: replace(s, labels=site.rng.permutation(s.labels)))
 
 
 @fault(
@@ -131,7 +131,7 @@ def not_shuffled(site: Site, dose: float) -> None:
         rows = np.argsort(samples.labels, kind="stable")
         return _rows(samples, rows)
 
-    _change_training(site, by_class)
+    change_training(site, by_class)
     _while_training(site, lambda: attribute(torch, "randperm", lambda n, **k: torch.arange(n)))
 
 
@@ -145,7 +145,7 @@ def not_shuffled(site: Site, dose: float) -> None:
 )
 def training_data_dropped(site: Site, dose: float) -> None:
     """The loader drops a share of the training split."""
-    _change_training(site, lambda s: _rows(s, np.arange(0, len(s.ids), round(1 / (1 - dose)))))
+    change_training(site, lambda s: _rows(s, np.arange(0, len(s.ids), round(1 / (1 - dose)))))
 
 
 @fault(
@@ -226,7 +226,7 @@ def _rows(samples: Any, rows: Any) -> Any:
     )
 
 
-def _change_training(site: Site, change: Callable[[Any], Any]) -> None:
+def change_training(site: Site, change: Callable[[Any], Any]) -> None:
     """Let the training read a changed training split."""
 
     def different() -> AbstractContextManager[object]:

@@ -200,3 +200,17 @@ def input_spec_inside_differs(site: Site, dose: float) -> None:
                 entry.value = json.dumps({**spec, "height": spec["height"] * 2, "mean": [0.0]})
 
     edited(site, change)
+
+
+@fault(
+    "preprocessing",
+    enters="preprocessing_contract",
+    causes=("preprocessing.normalisation_changed",),
+    mild=0.02,
+    clear=0.2,
+    source="statistics computed anew, devices not updated",
+)
+def normalisation_changed_since_release(site: Site, dose: float) -> None:
+    """The declared mean differs from the released one by a share of the range, everywhere alike."""
+    spec = site.pipeline.config.input
+    site.configure("input", mean=tuple(m + dose for m in spec.mean))
