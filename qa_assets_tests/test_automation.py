@@ -113,7 +113,7 @@ def test_a_changed_setting_makes_the_night_run(
 ) -> None:
     project.edit("min_accuracy: 0.9", "min_accuracy: 0.91")
     (request,) = nightly(project, instance).run_requests or ()
-    assert request.tags["qa/stale"] == "release, qa_report", "and it trains nothing"
+    assert request.tags["qa/stale"] == "gate_settings, release, qa_report", "no training"
 
 
 def test_both_are_shipped_stopped(empty_project: Project) -> None:

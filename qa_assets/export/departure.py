@@ -1,5 +1,7 @@
 """Where an exported file leaves the network it was made of: the layers that are not found in it."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +60,17 @@ def left_at(
     return tuple(name for name, _, _ in left[:more])
 
 
+@contextmanager
+def as_it_was(network: nn.Module) -> Generator[None]:
+    """Afterwards every layer is in the mode, training or evaluation, that it was in before."""
+    modes = {module: module.training for module in network.modules()}
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 def _steps(network: nn.Module, given: Tensor) -> list[tuple[str, str, Values]]:
     """Name, kind and output of the input and of every layer, in the order of the calls."""
     seen: list[tuple[str, str, Values]] = [(PREPROCESSING, "", given.numpy())]
@@ -68,12 +81,10 @@ def _steps(network: nn.Module, given: Tensor) -> list[tuple[str, str, Values]]:
             seen.append((names[module], type(module).__name__, out.detach().float().numpy().copy()))
 
     hooks = [m.register_forward_hook(look) for m in names]
-    training = network.training
     try:
-        with torch.no_grad():
+        with as_it_was(network), torch.no_grad():
             network.eval()(given)
     finally:
-        network.train(training)
         for hook in hooks:
             hook.remove()
     return seen

@@ -19,7 +19,7 @@ from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel, Variant, VariantName
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.export.contract import Inspection, expected_ports, inspect
-from qa_assets.export.departure import left_at
+from qa_assets.export.departure import as_it_was, left_at
 from qa_assets.export.finish import finish
 from qa_assets.export.settings import ExportSettings
 from qa_assets.export.variants import make_variant
@@ -157,9 +157,8 @@ def _translate(
     dynamic = settings.dynamic_batch
     # The exporter takes a batch of one for a constant, so a dynamic one is shown two samples.
     example = torch.zeros((2 if dynamic else 1, *spec.shape), dtype=torch.uint8)
-    modes = {module: module.training for module in network.modules()}
     try:
-        with _silence():
+        with as_it_was(network), _silence():
             program = torch.onnx.export(
                 _FromPixels(network, spec).eval(),
                 (example,),
@@ -173,9 +172,6 @@ def _translate(
             )
     except Exception as error:
         raise _refused(network, error) from error
-    finally:
-        for module, training in modes.items():
-            module.training = training
     if program is None:
         raise _refused(network, RuntimeError("the exporter returned nothing"))
     return program.model_proto
