@@ -58,7 +58,8 @@ def warm(side: str) -> None:
     """Import what a side needs, so that its time is that of the images."""
     if side == "qa_assets":
         names = ("pandas", "PIL.Image", "PIL.PngImagePlugin", "pyarrow.parquet")
-        names += tuple(f"qa_assets.datasets.{n}" for n in ("snapshot", "quality", "statistics"))
+        rooms = ("snapshot", "quality", "statistics", "formats.image_folder")
+        names += tuple(f"qa_assets.datasets.{room}" for room in rooms)
     else:
         names = ("cleanvision",)
     for name in names:

@@ -13,19 +13,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_table(record: Record, name: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+def read_table(
+    record: Record, name: str, columns: Sequence[str] | None = None, *, words: Sequence[str] = ()
+) -> "pd.DataFrame":
     """One of a record's Parquet files; text columns stay text (``NA`` is a word, not a gap).
 
     Args:
         record: It holds the file.
         name: The file's name.
         columns: Only these; all by default.
+        words: Columns of few different words, each of which is kept once (a categorical).
     """
     import pandas as pd
 
     body = record.files[name]
     source = io.BytesIO(body) if isinstance(body, bytes) else body
-    return pd.read_parquet(source, columns=None if columns is None else list(columns))
+    wanted = None if columns is None else list(columns)
+    if words:
+        import pyarrow.parquet as pq
+
+        return pq.read_table(source, columns=wanted, read_dictionary=list(words)).to_pandas()
+    return pd.read_parquet(source, columns=wanted)
 
 
 def compute() -> Any:

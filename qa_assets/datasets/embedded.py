@@ -12,7 +12,7 @@ import numpy as np
 
 from qa_assets.core.errors import EnvironmentFault, InputRefused
 from qa_assets.core.publish import sync_folder
-from qa_assets.datasets.arrays import png_of
+from qa_assets.datasets.stored_png import png_of
 
 ROWS_PER_BLOCK = 150
 """Rows of scikit-learn's digits are in writer order, so a block of rows is a group of writers."""

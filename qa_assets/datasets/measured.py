@@ -53,13 +53,14 @@ def measured(snapshot: DatasetSnapshot) -> Measured:
     return Measured(numbers, hashes, thumbs, noticed, tuple(codes))
 
 
-def thumbnails(snapshot: DatasetSnapshot) -> NDArray[np.uint8]:
-    """Mean grey of the blocks of each sample, in the order of the sample table."""
-    ids = keys.read(_column(snapshot, SAMPLES, "id"))
+def thumbnails(snapshot: DatasetSnapshot, first: int | None = None) -> NDArray[np.uint8]:
+    """Mean grey of the blocks of the first samples (all by default) of the sample table."""
+    ids = keys.read(_column(snapshot, SAMPLES, "id").slice(0, first))
     thumbs = np.zeros((len(ids), SIDE * SIDE), np.uint8)
     for name in sorted(n for n in snapshot.files if n.startswith("measures-")):
         shard = _table(snapshot, name, ["key", THUMB])
-        thumbs[keys.locate(keys.of_column(shard["key"]), ids)] = _thumbs(shard)
+        rows = keys.locate(keys.of_column(shard["key"]), ids)
+        thumbs[rows[rows >= 0]] = _thumbs(shard)[rows >= 0]
     return thumbs
 
 

@@ -129,7 +129,7 @@ def _judge_header(image: "Image", limits: SampleLimits) -> Refusal | None:
 def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
     stored = image.mode
     image.load()
-    if image.format == "PNG" and png.lacks_rows(payload):
+    if image.format == "PNG" and _ends_black(image) and png.lacks_rows(payload):
         return _TRUNCATED
     if stored == "F" and not np.isfinite(np.asarray(image)).all():
         return Refusal("IMG_NONFINITE", "has pixels that are not finite numbers.")
@@ -145,6 +145,11 @@ def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
     if luma.min() == luma.max():
         noticed.append("IMG_BLANK")
     return Picture(name, image.width, image.height, stored, tuple(noticed), luma)
+
+
+def _ends_black(image: "Image") -> bool:
+    """Whether the last row is all zeros, as a decoder leaves rows that are not there."""
+    return image.crop((0, image.height - 1, image.width, image.height)).getbbox() is None
 
 
 def _odd_mode(image: "Image", stored: str) -> Iterator[str]:

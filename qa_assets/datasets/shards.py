@@ -43,14 +43,15 @@ class Pair:
 def measured_by() -> str:
     """Identity of the code and the libraries that decide what is measured of given bytes."""
     import inspect
-    from importlib.metadata import version
+
+    import PIL
 
     from qa_assets.datasets import contents, measures, pictures, png
     from qa_assets.preprocessing import image
 
     modules = (contents, measures, pictures, png, image)
     sources = {m.__name__: inspect.getsource(m) for m in modules}
-    return digest_json([sources, {name: version(name) for name in ("numpy", "pillow")}])
+    return digest_json([sources, {"numpy": np.__version__, "pillow": PIL.__version__}])
 
 
 class ShardWriter:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined, Remark
@@ -11,8 +11,7 @@ from qa_assets.core.registry import Registry
 from qa_assets.datasets.settings import SampleLimits
 
 
-@dataclass(frozen=True, slots=True)
-class RawSample:
+class RawSample(NamedTuple):  # made a million times: a frozen dataclass costs four times as much
     """One sample as it was found; whether it can be decoded is not known yet.
 
     Attributes:

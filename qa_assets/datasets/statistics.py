@@ -53,26 +53,23 @@ def statistics(
         quality: Their measures.
         earlier: Earlier statistics, for the history.
     """
-    samples = read_table(snapshot, SAMPLES)
-    measured = read_table(quality, QUALITY)
-    for name in MEASURES:
-        samples[name] = measured[name].astype("float64")
+    samples = _columns(snapshot, quality)
     by_class = _summarise(samples)
     counts = {str(c): int(n) for c, n in zip(by_class["label"], by_class["samples"], strict=True)}
-    brightness = samples["brightness"].to_numpy()
+    brightness = samples["brightness"].to_numpy(np.float64)
     before = _before(snapshot.version, earlier)
     files: dict[str, bytes] = {
         STATISTICS: table_bytes(by_class),
         CLASS_BARS: bars(list(counts), list(counts.values())),
         SKETCHES: _written(sketch(samples)),
-        LOOKS: table_bytes(_looks(snapshot, samples)),
+        LOOKS: table_bytes(_looks(snapshot)),
     }
     if before is not None and before.measured_by == _code():
         files |= _kept(before, same=before.version == snapshot.version)
     return DatasetStatistics(
         samples=len(samples),
         class_counts=counts,
-        groups=len(set(samples["group"]) - {""}),
+        groups=len(set(samples["group"].cat.categories) - {""}),
         brightness_mean=float(np.mean(brightness)),
         brightness_std=float(np.std(brightness)),
         version=snapshot.version,
@@ -82,12 +79,26 @@ def statistics(
     )
 
 
-def _looks(snapshot: DatasetSnapshot, samples: "pd.DataFrame") -> "pd.DataFrame":
+def _columns(snapshot: DatasetSnapshot, quality: SampleQuality) -> Any:
+    """The columns that are summarised; few different words stand there once each."""
+    words = [LABEL, "group"]
+    columns = [*words, "width", "height", "bytes"]
+    samples: Any = read_table(snapshot, SAMPLES, columns, words=words)
+    for name in words:
+        ordered = sorted(samples[name].cat.categories)
+        samples[name] = samples[name].cat.reorder_categories(ordered)
+    measured = read_table(quality, QUALITY, MEASURES)
+    for name in MEASURES:
+        samples[name] = measured[name]
+    return samples
+
+
+def _looks(snapshot: DatasetSnapshot) -> "pd.DataFrame":
     """Thumbnails of the samples with the smallest digests, so any."""
     import pandas as pd
 
-    thumbs = thumbnails(snapshot)[:MOST_LOOKS]
-    ids = list(samples["id"])[:MOST_LOOKS]
+    thumbs = thumbnails(snapshot, MOST_LOOKS)
+    ids = read_table(snapshot, SAMPLES, ["id"])["id"][:MOST_LOOKS]
     return pd.DataFrame({"id": ids, "thumb": [row.tobytes() for row in thumbs]})
 
 
@@ -103,7 +114,7 @@ def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:
     found: dict[str, Sketch] = {
         n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples
     }
-    return {**_attributes(samples), LABEL: of_words(samples[LABEL].tolist()), **found}
+    return {**_attributes(samples), LABEL: of_words(_words(samples[LABEL])), **found}
 
 
 def _attributes(samples: "pd.DataFrame") -> dict[str, Sketch]:
@@ -115,6 +126,12 @@ def _attributes(samples: "pd.DataFrame") -> dict[str, Sketch]:
         words = [value or None for value in values]
         found[called] = of_words(words) if numbers is None else of_numbers(numbers)
     return found
+
+
+def _words(column: Any) -> list[str | None]:
+    """The words of a column, whether each stands there once or in every row."""
+    coded = column.astype("category").cat
+    return np.asarray(coded.categories, object)[coded.codes.to_numpy()].tolist()
 
 
 def read_sketches(record: DatasetStatistics, name: str) -> dict[str, Sketch]:
@@ -156,8 +173,8 @@ def _history(version: str, before: DatasetStatistics | None) -> tuple[VersionNum
 
 def _summarise(samples: "pd.DataFrame") -> "pd.DataFrame":
     """One row a class, sorted by label."""
-    by_class = samples.groupby("label", sort=True).agg(
-        samples=("id", "size"),
+    by_class = samples.groupby("label", sort=True, observed=True).agg(
+        samples=("bytes", "size"),
         brightness_mean=("brightness", "mean"),
         brightness_std=("brightness", lambda values: float(np.std(values))),
         contrast_mean=("contrast", "mean"),
@@ -168,4 +185,4 @@ def _summarise(samples: "pd.DataFrame") -> "pd.DataFrame":
         bytes_mean=("bytes", "mean"),
     )
     by_class.insert(1, "share", by_class["samples"] / len(samples))
-    return by_class.reset_index()
+    return by_class.reset_index().astype({"label": "str"})

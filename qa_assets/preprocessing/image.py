@@ -47,6 +47,16 @@ def decode(payload: bytes, spec: InputSpec) -> NDArray[np.uint8]:
     return np.asarray(upright, dtype=np.uint8).reshape(spec.shape)
 
 
+def grey(payload: bytes) -> NDArray[np.uint8]:
+    """The grey values of an image file as a viewer shows it, shape (height, width)."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(payload)) as image:
+            return np.asarray(eight_bits(turned(image), "L"))
+
+
 def turned(image: "Image") -> "Image":
     """The image as a viewer shows it; an orientation that means nothing is ignored."""
     from PIL import ImageOps

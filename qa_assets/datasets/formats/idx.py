@@ -8,9 +8,10 @@ import numpy as np
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined
-from qa_assets.datasets.arrays import looks_like_idx, png_of, read_idx
+from qa_assets.datasets.idx_files import idx_blocks, idx_header, looks_like_idx, read_idx
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+from qa_assets.datasets.stored_png import pngs_of
 from qa_assets.datasets.trees import stamps
 
 CLASSES = 10
@@ -48,24 +49,25 @@ def read_pair(pictures: Path, labels: Path) -> Iterator[RawSample | Finding]:
     Raises:
         InputRefused: ``IDX_*``: the files are damaged or do not belong together.
     """
-    pixels = read_idx(pictures, _PICTURES)
-    numbers = read_idx(labels, 1)
-    if len(pixels) != len(numbers):
+    header, numbers = idx_header(pictures, _PICTURES), read_idx(labels, 1)
+    if header.shape[0] != len(numbers):
         raise InputRefused.of(
             "IDX_COUNT",
             f"{pictures.name}, {labels.name}",
-            f"hold {len(pixels)} pictures and {len(numbers)} labels.",
+            f"hold {header.shape[0]} pictures and {len(numbers)} labels.",
             "Take two files of one version.",
         )
-    if pixels.dtype != np.uint8:
-        raise InputRefused.of("IDX_TYPE", pictures.name, f"holds {pixels.dtype}, bytes are read.")
+    if header.kind != np.uint8:
+        raise InputRefused.of("IDX_TYPE", pictures.name, f"holds {header.kind}, bytes are read.")
     part = "test" if pictures.name.startswith(("t10k", "test")) else ""
     part = "train" if pictures.name.startswith("train") else part
+    within = pictures.name
     classes = _classes(numbers.tolist())
-    for place, (image, number) in enumerate(zip(pixels, numbers.tolist(), strict=True)):
-        name = f"{pictures.name}/{place:07d}"
+    bodies = (body for block in idx_blocks(pictures, _PICTURES) for body in pngs_of(block))
+    for place, (body, number) in enumerate(zip(bodies, numbers.tolist(), strict=True)):
+        name = f"{within}/{place:07d}"
         if 0 <= number < classes:
-            yield RawSample(name, str(number), "", png_of(image), part)
+            yield RawSample(name, str(number), "", body, part)
         else:
             what = f"is labelled {number}; there are {classes} classes (sample {place})."
             yield Quarantined("LABEL_UNKNOWN", name, what, "Correct the label.")

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.datasets.arrays import png_of, read_npz
+from qa_assets.datasets.arrays import read_npz
 from qa_assets.datasets.formats.image_folder import PARTS
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+from qa_assets.datasets.stored_png import pngs_of
 from qa_assets.datasets.trees import stamps
 
 PICTURES, LABELS, NAMES = "x", "y", "name"
@@ -29,6 +30,8 @@ CALLED = {
 PAIR = (PICTURES, LABELS)
 _RANKS = (3, 4)
 _CHANNELS = (1, 3)
+_BLOCK = 256
+"""Pictures that are encoded at once."""
 
 
 class Npz:
@@ -125,10 +128,14 @@ def _pair(
 
 def _samples(found: Pair, source: Path, names: "NDArray[Any] | None") -> Iterator[RawSample]:
     within = f"{source.name}/{found.part}" if found.part else source.name
-    for place, (image, label) in enumerate(zip(found.pixels, found.labels, strict=True)):
+    pixels = found.pixels
+    flat = pixels[..., 0] if pixels.ndim == _RANKS[1] and pixels.shape[-1] == 1 else pixels
+    bodies = (
+        body for at in range(0, len(flat), _BLOCK) for body in pngs_of(flat[at : at + _BLOCK])
+    )
+    for place, (body, label) in enumerate(zip(bodies, found.labels, strict=True)):
         called = str(names[place]) if names is not None and not found.part else f"{place:07d}"
-        flat = image[..., 0] if image.ndim == _RANKS[0] and image.shape[-1] == 1 else image
-        yield RawSample(f"{within}/{called}", str(label), "", png_of(flat), found.part)
+        yield RawSample(f"{within}/{called}", str(label), "", body, found.part)
 
 
 def _refuse_other(pixels: "NDArray[Any]", source: Path) -> None:

@@ -1,0 +1,78 @@
+"""Whether two small pictures of one size differ by no more than a JPEG encoder may have changed.
+
+A JPEG encoder divides each coefficient of an 8x8 block by a step and rounds, so that of a copy is
+at most half a step away. Over a block, the root mean square of the differences in half steps is
+therefore at most 1, and what a decoder clips at black and white adds to it. Measured at quality 75:
+at most 1.50 on scikit-learn's digits (8x8) and 1.62 on 5,000 MNIST pictures; the nearest two
+different digits are at 1.80, the nearest two different MNIST pictures at 2.79 (of all 40,227 pairs
+with thumbnails of a correlation above 0.985).
+
+Source: ITU-T T.81 (JPEG), Annex A.3.3 (transform), Table K.1 (steps); libjpeg's scale of quality.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_STEPS = 1.7
+"""Largest root mean square difference of a block, in half steps of quality 75."""
+BLOCK = 8
+LARGEST = 64
+"""Shorter side, in pixels, up to which pixels are compared; above, thumbnails are sure enough."""
+_LUMINANCE = (
+    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80"
+    " 62 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101"
+    " 72 92 95 98 112 100 103 99"
+)
+"""Steps of quality 50, row by row; those of quality 75 are half of them, rounded up."""
+
+
+def copies(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether each picture may be a copy of its partner.
+
+    Args:
+        one: Grey values, shape (pair, height, width).
+        two: The same shape.
+    """
+    apart = _blocks(one.astype(np.float32) - two.astype(np.float32))
+    cosines = _cosines()
+    steps = (cosines @ apart @ cosines.T) / _half_steps()
+    return np.sqrt(np.square(steps).mean(axis=(-2, -1))).max(axis=1) <= MAX_STEPS
+
+
+def pairs_are_copies(
+    pictures: Mapping[int, NDArray[np.uint8]], first: NDArray[np.intp], second: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """The same for pairs of pictures of any size; those of different sizes are no copies."""
+    found = np.zeros(len(first), np.bool_)
+    shapes = np.array([(pictures[i].shape, pictures[j].shape) for i, j in
+                       zip(first.tolist(), second.tolist(), strict=True)])  # fmt: skip
+    alike = (shapes[:, 0] == shapes[:, 1]).all(axis=1) if len(shapes) else found
+    for shape in {tuple(s) for s in shapes[alike, 0].tolist()}:
+        rows = np.flatnonzero(alike & (shapes[:, 0] == shape).all(axis=1))
+        sides = (np.stack([pictures[i] for i in side[rows].tolist()]) for side in (first, second))
+        found[rows] = copies(*sides)
+    return found
+
+
+def _blocks(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shape (pair, block, 8, 8); what is left at the edges is filled up with its last pixels."""
+    count, height, width = pixels.shape
+    pad = [(0, 0), (0, -height % BLOCK), (0, -width % BLOCK)]
+    whole = np.pad(pixels, pad, mode="edge")
+    cut = whole.reshape(count, whole.shape[1] // BLOCK, BLOCK, -1, BLOCK)
+    return cut.transpose(0, 1, 3, 2, 4).reshape(count, -1, BLOCK, BLOCK)
+
+
+def _half_steps() -> NDArray[np.float32]:
+    steps = np.array(_LUMINANCE.split(), np.float32).reshape(BLOCK, BLOCK)
+    return np.asarray(np.ceil(steps / 2) / 2, np.float32)
+
+
+def _cosines() -> NDArray[np.float32]:
+    """The orthonormal discrete cosine transform as a matrix, a frequency a row."""
+    places = np.arange(BLOCK)
+    waves = np.cos(np.pi * np.outer(places, 2 * places + 1) / (2 * BLOCK))
+    waves[0] /= np.sqrt(2)
+    return np.asarray(waves * np.sqrt(2 / BLOCK), np.float32)
