@@ -84,7 +84,7 @@ def idx_blocks(source: Path, dimensions: int) -> "Iterator[NDArray[Any]]":
         row = math.prod(header.shape[1:]) * header.kind.itemsize
         step, left = max(1, _BLOCK // row), header.shape[0]
         while left:
-            body = stream.read(min(step, left) * row)
+            body = _read(stream, min(step, left) * row)
             if len(body) != min(step, left) * row:
                 raise _refused("IDX_LENGTH", source, _length("fewer", header))
             block = np.frombuffer(body, header.kind)
@@ -92,6 +92,17 @@ def idx_blocks(source: Path, dimensions: int) -> "Iterator[NDArray[Any]]":
             left -= len(body) // row
         if stream.read(1):
             raise _refused("IDX_LENGTH", source, _length("more", header))
+
+
+def _read(stream: IO[bytes], wanted: int) -> bytes:
+    """Some bytes, or as many as there are: grows with what is there, not with what is claimed."""
+    out = bytearray()
+    while len(out) < wanted:
+        piece = stream.read(min(wanted - len(out), _BLOCK))
+        if not piece:
+            break
+        out += piece
+    return bytes(out)
 
 
 def _length(relation: str, header: Header) -> str:

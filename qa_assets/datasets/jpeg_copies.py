@@ -46,9 +46,10 @@ def pairs_are_copies(
 ) -> NDArray[np.bool_]:
     """The same for pairs of pictures of any size; those of different sizes are no copies."""
     found = np.zeros(len(first), np.bool_)
-    shapes = np.array([(pictures[i].shape, pictures[j].shape) for i, j in
-                       zip(first.tolist(), second.tolist(), strict=True)])  # fmt: skip
-    alike = (shapes[:, 0] == shapes[:, 1]).all(axis=1) if len(shapes) else found
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    sizes = [(pictures[i].shape, pictures[j].shape) for i, j in pairs]
+    shapes = np.array(sizes, np.int64).reshape(-1, 2, 2)
+    alike = (shapes[:, 0] == shapes[:, 1]).all(axis=1)
     for shape in {tuple(s) for s in shapes[alike, 0].tolist()}:
         rows = np.flatnonzero(alike & (shapes[:, 0] == shape).all(axis=1))
         sides = (np.stack([pictures[i] for i in side[rows].tolist()]) for side in (first, second))

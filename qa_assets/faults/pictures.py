@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
-from qa_assets.datasets.arrays import png_of
+from qa_assets.datasets.stored_png import png_of
 
 Pixels = NDArray[np.uint8]
 

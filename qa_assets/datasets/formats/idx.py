@@ -50,6 +50,9 @@ def read_pair(pictures: Path, labels: Path) -> Iterator[RawSample | Finding]:
         InputRefused: ``IDX_*``: the files are damaged or do not belong together.
     """
     header, numbers = idx_header(pictures, _PICTURES), read_idx(labels, 1)
+    if header.shape[0] != len(numbers) or header.kind != np.uint8:
+        for _ in idx_blocks(pictures, _PICTURES):  # a header that its file belies is said first
+            pass
     if header.shape[0] != len(numbers):
         raise InputRefused.of(
             "IDX_COUNT",
