@@ -81,7 +81,7 @@ def statistics(
 
 def _columns(snapshot: DatasetSnapshot, quality: SampleQuality) -> Any:
     """The columns that are summarised; few different words stand there once each."""
-    words = [LABEL, "group"]
+    words = [LABEL, "group", ATTRIBUTES]
     columns = [*words, "width", "height", "bytes"]
     samples: Any = read_table(snapshot, SAMPLES, columns, words=words)
     for name in words:
