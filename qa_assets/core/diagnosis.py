@@ -21,6 +21,14 @@ SYMPTOMS = (
     "training.loss_not_falling",
 )
 """Causes that only say that answers are bad, or that nothing is learnt: anything leads to them."""
+OVERALL = (
+    "edge.accuracy_lost",
+    "evaluation.accuracy_low",
+    "evaluation.baseline_not_beaten",
+    "evaluation.negative_flips",
+    "evaluation.worse_than_released",
+)
+"""Symptoms of the whole; one of a class, a slice or a behaviour says more."""
 BROAD = (
     "data.class_imbalance",
     "data.drifted*",
@@ -61,11 +69,12 @@ def diagnose(findings: Sequence[Finding]) -> Finding | None:
         findings: What did not pass, in the order of the graph.
 
     Returns:
-        None where everything passed. Where there are only symptoms, the first of them.
+        None where everything passed. Where there are only symptoms, the first that says more than
+        that the whole became worse.
     """
     named = [f for f in findings if not is_symptom(f)]
     if not named:
-        return next(iter(findings), None)
+        return min(findings, key=lambda f: _is(f, OVERALL), default=None)
     beside = [f for f in named if f.stage == named[0].stage]
     return min(beside, key=_vagueness)
 

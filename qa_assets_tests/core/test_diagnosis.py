@@ -31,7 +31,13 @@ def test_a_symptom_gives_way_to_whatever_explains_it_even_downstream(cause: str)
     symptom = found("a", "evaluation", cause)
     assert is_symptom(symptom)
     assert named(symptom, found("b", "export", "export.layer_departs")) == "b"
-    assert named(symptom, found("b", "edge", "evaluation.weak_slice")) == "a"
+    assert named(symptom, found("b", "edge", "evaluation.negative_flips")) == "a"
+
+
+def test_of_symptoms_one_of_a_part_says_more_than_one_of_the_whole() -> None:
+    whole = found("a", "evaluation", "evaluation.accuracy_low")
+    assert named(whole, found("b", "evaluation", "evaluation.class_recall_low")) == "b"
+    assert named(whole, found("b", "evaluation", "evaluation.negative_flips")) == "a"
 
 
 def test_a_broad_cause_gives_way_within_its_stage_only() -> None:

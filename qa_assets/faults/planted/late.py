@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from qa_assets.faults.fault import fault
+from qa_assets.faults.networks import weighted
 from qa_assets.faults.patches import loaded, replaced
 from qa_assets.faults.planted.loop import DEEPCRIME, change_weights
 from qa_assets.faults.site import Site
@@ -42,13 +43,10 @@ def loss_overflows_late(site: Site, dose: float) -> None:
 )
 def answers_too_sure(site: Site, dose: float) -> None:
     """The last layer is a factor too large after the training: the same answers, far too sure."""
+    last = weighted(site)[-1]
 
     def scale(state: Any) -> Any:
-        last = [n for n, t in state.items() if t.dim() > 1][-1]
-        for name in (last, last.replace("weight", "bias")):
-            if name in state:
-                state[name] *= dose
-        return state
+        return {n: t * dose if n.rpartition(".")[0] == last else t for n, t in state.items()}
 
     change_weights(site, scale)
 

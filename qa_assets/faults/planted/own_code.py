@@ -50,13 +50,14 @@ def own_gradient_wrong(site: Site, dose: float) -> None:
     "training",
     enters=MADE,
     causes=("behavior.not_invariant", "behavior.less_robust"),
-    source="a picture normalised by its own light",
+    source="a shortcut: Geirhos et al. (2020), Shortcut learning in deep neural networks",
 )
 def network_follows_the_light(site: Site, dose: float) -> None:
-    """The network multiplies each picture by a power of its own brightness."""
+    """The network adds to its answers what the mean light of the picture says of the class."""
     site.network(
         "class Light(nn.Module):\n    def __init__(self, inner):\n        super().__init__()\n"
         "        self.inner = inner\n    def forward(self, x):\n"
-        "        light = x.mean(dim=(1, 2, 3), keepdim=True)\n"
-        "        return self.inner(x + 8 * light)\nmade = Light(made)"
+        "        light = x.mean(dim=(1, 2, 3)).unsqueeze(1)\n"
+        "        out = self.inner(x)\n"
+        "        return out + 10 * light * torch.linspace(-1, 1, out.shape[1])\nmade = Light(made)"
     )
