@@ -53,3 +53,20 @@ def test_what_was_loosened_waits_until_that_very_value_is_accepted(gate: str) ->
 
 def test_before_any_release_there_is_nothing_to_review() -> None:
     assert thresholds_reviewed(GateSettings(gates=BEFORE)).passed
+
+
+def test_what_was_loosened_is_shown_with_its_values_and_whether_it_was_accepted() -> None:
+    changes = {"accurate": {"min_accuracy": "0.85"}, "alike": {"max_shift": "0.2"}}
+    verdict = thresholds_reviewed(now(**changes), accepted={"alike.max_shift": 0.2})
+    evidence = verdict.evidence["loosened"]
+    assert evidence.columns == ("gate", "at the release before", "now", "accepted")
+    assert evidence.rows == (
+        ("accurate.min_accuracy", "0.9", "0.85", False),
+        ("alike.max_shift", "0.1", "0.2", True),
+    )
+    assert "accurate.min_accuracy: 0.9 became 0.85" in verdict.summary
+    both = thresholds_reviewed(now(**changes))
+    assert both.where == {"gate": "accurate.min_accuracy, alike.max_shift"}
+    assert not thresholds_reviewed(now()).evidence
+    (row,) = thresholds_reviewed(now(accurate=None)).evidence["loosened"].rows
+    assert row == ("accurate", "a gate", "removed", False)

@@ -2,7 +2,15 @@
 
 import pytest
 
-from qa_assets.core.diagnosis import Finding, diagnose, is_symptom
+from qa_assets.core.diagnosis import (
+    BROAD,
+    OVERALL,
+    SYMPTOMS,
+    VAGUE,
+    Finding,
+    diagnose,
+    is_symptom,
+)
 from qa_assets.core.verdict import Verdict
 
 
@@ -58,3 +66,26 @@ def test_a_verdict_without_a_cause_is_named_where_nothing_else_is() -> None:
     silent = Finding("a", "edge", Verdict(outcome="cannot tell", summary="no answers"))
     assert named(silent) == "a"
     assert named(silent, found("b", "edge", "edge.crash")) == "b"
+
+
+def test_which_causes_are_consequences_is_decided_here_and_nowhere_else() -> None:
+    """A cause that is added is thought about: does another gate explain it better?"""
+    assert SYMPTOMS == (
+        "behavior.*", "edge.accuracy_lost", "evaluation.*", "predictions.one_class",
+        "training.cannot_overfit", "training.initial_loss_*", "training.loss_not_falling",
+    )  # fmt: skip
+    assert OVERALL == (
+        "edge.accuracy_lost", "evaluation.accuracy_low", "evaluation.baseline_not_beaten",
+        "evaluation.negative_flips", "evaluation.worse_than_released",
+    )  # fmt: skip
+    assert BROAD == (
+        "data.class_imbalance", "data.drifted*", "data.expectation_failed", "data.label_noise",
+        "data.near_duplicates", "edge.model_departs", "edge.other_decisions", "edge.other_logits",
+        "model.part_wrong", "training.learning_rate_*",
+    )  # fmt: skip
+    assert VAGUE == ("", "data.counts")
+
+
+def test_of_broad_causes_the_first_is_taken_however_telling() -> None:
+    first = found("a", "datasets", "data.drifted")
+    assert named(first, found("b", "datasets", "data.label_noise", **{"class": "3"})) == "a"

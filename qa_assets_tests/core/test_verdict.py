@@ -100,3 +100,27 @@ def test_metadata_shows_what_a_person_needs() -> None:
     assert shown["summary"] == "<b>too low</b>"  # plain text, which no page takes for markup
     assert not isinstance(shown["summary"], Markdown)
     assert not any("<" in v for v in shown.values() if isinstance(v, Markdown))
+
+
+def test_nothing_found_is_a_pass_of_zero_without_culprits() -> None:
+    evidence = {"t": Evidence(("a",), ((1,),))}
+    clean = none_of(
+        [], "faults", cause=CAUSE, where={"class": "3"}, samples=("x",), evidence=evidence
+    )
+    assert (clean.outcome, clean.measured, clean.limit, clean.cause) == ("pass", 0.0, 0.0, "")
+    assert (dict(clean.where), clean.samples, clean.evidence) == ({}, (), evidence)
+    five, six = (none_of([str(i) for i in range(n)], "faults", cause=CAUSE) for n in (5, 6))
+    assert five.summary == "5 faults: 0, 1, 2, 3, 4"
+    assert six.summary == "6 faults: 0, 1, 2, 3, 4 and 1 more"
+
+
+def test_an_unknown_lower_end_is_passed_on_as_no_judgement() -> None:
+    unknown = surely_at_least(Estimate(0.9, math.nan, 1.0, 5), 0.5, "x", cause=CAUSE)
+    assert unknown.outcome == "cannot tell"
+
+
+def test_metadata_has_outcome_cause_and_the_first_fifty_samples() -> None:
+    ids = tuple(f"{i:012d}" for i in range(60))
+    shown = Verdict(outcome="fail", summary="s", cause=CAUSE, samples=ids).metadata()
+    assert (shown["outcome"], shown["cause"]) == ("fail", CAUSE)
+    assert str(shown["samples"]) == ", ".join(f"`{i}`" for i in ids[:50])
