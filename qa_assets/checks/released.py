@@ -9,16 +9,18 @@ from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell, none
 
 @check
 def not_worse_than_released(
-    release_comparison: ReleaseComparison, *, max_loss: Share = 0.02
+    release_comparison: ReleaseComparison, *, max_loss: Share = 0.02, max_sure_loss: Share = 0.0
 ) -> Verdict:
     """The candidate is not less accurate than the release, on the same samples, beyond doubt.
 
-    It fails when it surely is worse or lost more than allowed, and cannot tell when the samples
-    are too few to exclude such a loss.
+    It fails when it surely lost something or lost more than allowed, and cannot tell when the
+    samples are too few to exclude such a loss.
 
     Args:
         release_comparison: The paired difference in accuracy, and its interval.
         max_loss: Largest loss of accuracy that is accepted, in [0, 1].
+        max_sure_loss: Largest loss that may be there for sure, by the favourable end of the
+            interval: what another seed of the same training loses.
     """
     if release_comparison.change is None:
         return _no_release(release_comparison)
@@ -32,7 +34,7 @@ def not_worse_than_released(
         ("McNemar's p", release_comparison.p_value),
     )
     evidence = {"against the release": Evidence(("what", "value"), rows)}
-    worse = change.high < 0 or change.value < -max_loss
+    worse = change.high < -max_sure_loss or change.value < -max_loss
     if not worse and change.low < -max_loss:
         said = f"the change in accuracy is {numbers}: a loss above {max_loss:g} cannot be excluded"
         return cannot_tell(said, evidence=evidence)
