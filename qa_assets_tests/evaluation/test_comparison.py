@@ -15,6 +15,7 @@ from qa_assets.checks.released import (
 )
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import difference, mcnemar, paired_difference, share
+from qa_assets.core.record import Estimate
 from qa_assets.core.records.comparison import FLIPS, ReleaseBaseline, ReleaseComparison
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.evaluation import Predictions
@@ -101,6 +102,15 @@ def test_equal_accuracy_hides_no_flips() -> None:
     assert found.change is not None
     assert found.change.value == 0
     assert negative_flips_few(found).cause == "evaluation.negative_flips"
+
+
+def test_a_sure_loss_is_allowed_as_far_as_another_seed_would_lose() -> None:
+    same = compared(wrong(*range(0, 20)), wrong(*range(0, 20)))
+    found = replace(same, change=Estimate(-0.01, -0.018, -0.002, 400))
+    assert not_worse_than_released(found).cause == "evaluation.worse_than_released"
+    assert not_worse_than_released(found, max_sure_loss=0.002).passed
+    assert not not_worse_than_released(found, max_sure_loss=0.001).passed
+    assert not not_worse_than_released(found, max_loss=0.009, max_sure_loss=0.5).passed
 
 
 def test_too_few_samples_cannot_exclude_a_loss() -> None:
