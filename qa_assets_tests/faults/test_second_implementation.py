@@ -4,7 +4,9 @@ Another class, another layer, another dose, another place in the code. A gate th
 first implementation by heart would be silent here.
 """
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,10 +95,14 @@ WRITTEN: dict[str, Written] = {
 
 
 @pytest.fixture(scope="module")
-def clean(finished: Project) -> tuple[Project, LocalStore, float]:
+def clean(
+    finished: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, LocalStore, float]:
+    project = replace(finished, root=tmp_path_factory.mktemp("clean") / "project")
+    shutil.copytree(finished.root, project.root, symlinks=True)
     patch = pytest.MonkeyPatch()
-    patch.setenv("QA_ROOT", str(finished.root))
-    patch.setenv("QA_DEFS", str(finished.root / "defs"))
+    patch.setenv("QA_ROOT", str(project.root))
+    patch.setenv("QA_DEFS", str(project.root / "defs"))
     pipeline = find_pipeline("digits")
     store = clean_store(pipeline)
     with kept_in(store):
@@ -104,7 +110,7 @@ def clean(finished: Project) -> tuple[Project, LocalStore, float]:
     patch.undo()
     assert not course.findings
     assert course.accuracy
-    return finished, store, course.accuracy
+    return project, store, course.accuracy
 
 
 @pytest.mark.slow
