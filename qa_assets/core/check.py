@@ -69,5 +69,6 @@ def check(judge: Callable[P, Verdict]) -> Callable[P, Verdict]:
             description=description,
             module=judge.__module__,
         ),
+        module=judge.__module__,
     )
     return judge

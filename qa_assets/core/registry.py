@@ -1,8 +1,9 @@
 """One room, one registry: the modules of a package are its plug-ins."""
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TypeVar
 
@@ -12,27 +13,30 @@ ENTRY_POINTS = "qa_assets.plugins"
 
 
 class Registry(Mapping[str, T]):
-    """Plug-ins by name; the modules of ``package`` are imported at the first look-up."""
+    """Plug-ins by name; the modules of ``package`` are imported at the first look-up.
+
+    They are in the order of their modules' names, and within a module as it defines them, whichever
+    module a process happened to import first: what is keyed by them is the same everywhere.
+    """
 
     def __init__(self, package: str) -> None:
         self._package = package
         self._items: dict[str, T] = {}
+        self._modules: dict[str, str] = {}
         self._loaded = False
 
-    def add(self, name: str, item: T) -> None:
-        """Register ``item``; a name is taken once."""
+    def add(self, name: str, item: T, *, module: str = "") -> None:
+        """Register ``item``; a name is taken once.
+
+        Args:
+            name: What settings call it.
+            item: The plug-in.
+            module: Where it is defined; the module that calls, if not given.
+        """
         if name in self._items:
             raise ValueError(f"{name!r} is already registered in {self._package}.")
         self._items[name] = item
-
-    def named(self, name: str) -> Callable[[T], T]:
-        """Decorator form of :meth:`add`."""
-
-        def register(item: T) -> T:
-            self.add(name, item)
-            return item
-
-        return register
+        self._modules[name] = module or _caller()
 
     def __getitem__(self, name: str) -> T:
         items = self._load()
@@ -54,6 +58,8 @@ class Registry(Mapping[str, T]):
             except BaseException:
                 self._loaded = False  # half a registry must not pass for a whole one
                 raise
+            order = sorted(self._items, key=lambda name: self._modules[name])
+            self._items = {name: self._items[name] for name in order}
         return self._items
 
     def _import_modules(self) -> None:
@@ -62,3 +68,9 @@ class Registry(Mapping[str, T]):
             importlib.import_module(module.name)
         for plugin in entry_points(group=ENTRY_POINTS):
             plugin.load()
+
+
+def _caller() -> str:
+    frame = inspect.currentframe()
+    registering = frame and frame.f_back and frame.f_back.f_back
+    return str(registering.f_globals["__name__"]) if registering else ""

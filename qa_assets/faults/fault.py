@@ -71,6 +71,7 @@ def fault(
                 source=source,
                 about=inspect.getdoc(plant) or "",
             ),
+            module=plant.__module__,
         )
         return plant
 

@@ -1,6 +1,8 @@
 """A check is declared by its function; absent evidence is a verdict, a wrong threshold refused."""
 
+import importlib
 import types
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -59,18 +61,16 @@ def test_absent_evidence_is_named_and_never_a_pass() -> None:
     assert made({"dataset_statistics": 0, "baselines": 1}, {"max_dark": 0.1, "bins": 1}).passed
 
 
-def package(name: str, monkeypatch: pytest.MonkeyPatch, source: str, folder: object) -> None:
-    from pathlib import Path
-
-    root = Path(str(folder), name)
+def package(name: str, monkeypatch: pytest.MonkeyPatch, source: str, folder: Path) -> None:
+    root = folder / name
     root.mkdir()
     (root / "__init__.py").write_text("")
     (root / "plugin.py").write_text(source)
-    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.syspath_prepend(folder)
 
 
 def test_a_registry_holds_the_modules_of_its_package(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf: Registry[object] = Registry("plugins_a")
     host = types.ModuleType("shelf_a")
@@ -83,12 +83,29 @@ def test_a_registry_holds_the_modules_of_its_package(
         shelf["two"]
     with pytest.raises(ValueError, match="'one' is already registered"):
         shelf.add("one", 2)
-    assert shelf.named("three")("x") == "x"
+    shelf.add("three", "x")
     assert len(shelf) == 2
 
 
+def test_a_registry_is_in_one_order_whichever_module_was_imported_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "plugins_c"
+    root.mkdir()
+    (root / "__init__.py").write_text(
+        "from qa_assets.core.registry import Registry\nshelf = Registry('plugins_c')"
+    )
+    (root / "early.py").write_text(
+        "from plugins_c import shelf\nshelf.add('z', 1)\nshelf.add('y', 2)"
+    )
+    (root / "late.py").write_text("from plugins_c import shelf\nshelf.add('a', 3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("plugins_c.late")
+    assert list(importlib.import_module("plugins_c").shelf) == ["z", "y", "a"]
+
+
 def test_a_plugin_that_breaks_is_heard_every_time(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package("plugins_b", monkeypatch, "raise RuntimeError('broken plug-in')", tmp_path)
     shelf: Registry[object] = Registry("plugins_b")
