@@ -68,12 +68,15 @@ class Learner:
         optimizer: Turns gradients into steps.
         loss: Mean loss of logits against labels.
         model: The user's file, for its hooks.
+        rates: Size of a step of each of the optimizer's groups in each epoch, shape (epoch, group);
+            empty where nothing changes it, or the user's own step does.
     """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     loss: Loss
     model: UserModel
+    rates: tuple[tuple[float, ...], ...] = ()
 
     def step(self, pixels: Tensor, labels: Tensor) -> float:
         """One step on one batch; the loss before it."""
@@ -84,7 +87,10 @@ class Learner:
         return float(value)
 
     def begin(self, epoch: int) -> None:
-        """Before an epoch: alone, the random numbers simply go on."""
+        """Before an epoch, the first is 1: steps are as large as planned, also after a cut."""
+        if self.rates:
+            for group, rate in zip(self.optimizer.param_groups, self.rates[epoch - 1], strict=True):
+                group["lr"] = rate
 
     def settle(self) -> None:
         """After an epoch: alone, there is nobody to agree with."""
@@ -104,7 +110,8 @@ def learner(
     """
     found = network or make(model, spec, classes).to(settings.device)
     loss: Loss = model.hooks.get("loss", cross_entropy)
-    return Learner(found, _optimizer(model, found, settings), loss, model)
+    optimizer = _optimizer(model, found, settings)
+    return Learner(found, optimizer, loss, model, _rates(optimizer, settings))
 
 
 def plain_step(
@@ -151,6 +158,18 @@ def answers(network: nn.Module, batches: Batches) -> Tensor:
     network.eval()
     with torch.no_grad():
         return torch.cat([network(pixels).cpu() for pixels, _ in batches.in_order(MEASURE_BATCH)])
+
+
+def _rates(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings
+) -> tuple[tuple[float, ...], ...]:
+    if settings.schedule == "constant":
+        return ()
+    first = [float(group["lr"]) for group in optimizer.param_groups]
+    shares = (
+        (1 + math.cos(math.pi * done / settings.epochs)) / 2 for done in range(settings.epochs)
+    )
+    return tuple(tuple(rate * share for rate in first) for share in shares)
 
 
 def _optimizer(

@@ -20,6 +20,9 @@ class TrainingSettings(Frozen):
     """How a gradient becomes a step."""
     learning_rate: Positive = 0.002
     """Size of a step."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """How the size of a step goes over the epochs: as it is, or down to nothing along half a cosine
+    (Loshchilov and Hutter 2017, without restarts); the last epochs then differ less by chance."""
     weight_decay: Annotated[float, Field(ge=0, strict=True)] = 0.0
     """Pull of every weight towards zero."""
     momentum: Share = 0.0

@@ -66,7 +66,7 @@ class TeamLearner(Learner):
         step_state: What the step that is being taken has done so far, see :meth:`step`.
     """
 
-    team: Team
+    team: Team = field(kw_only=True)
     step_state: dict[str, float] = field(default_factory=dict[str, float])
 
     def step(self, pixels: Tensor, labels: Tensor) -> float:
@@ -98,6 +98,7 @@ class TeamLearner(Learner):
 
     def begin(self, epoch: int) -> None:
         """Draw other random numbers in each process and epoch, the same ones after a cut."""
+        Learner.begin(self, epoch)
         seed = int(digest_json([self.team.seed, self.team.rank, epoch])[:8], 16)
         torch.manual_seed(seed)
         random.seed(seed)
@@ -114,6 +115,8 @@ class TeamLearner(Learner):
 def together(alone: Learner, team: Team) -> TeamLearner:
     """Join the team with a fresh learner."""
     team.copy_first(alone.network)
-    made = TeamLearner(alone.network, alone.optimizer, alone.loss, alone.model, team)
+    made = TeamLearner(
+        alone.network, alone.optimizer, alone.loss, alone.model, alone.rates, team=team
+    )
     alone.optimizer.register_step_pre_hook(made.average)
     return made

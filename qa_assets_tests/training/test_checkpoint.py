@@ -45,7 +45,7 @@ def cut_after(epochs: int, model: Path, settings: TrainingSettings, folder: Path
 @pytest.mark.parametrize("source", [None, NOISY])
 def test_a_cut_changes_nothing(tmp_path: Path, optimizer: str, source: str | None) -> None:
     settings = TrainingSettings.model_validate(
-        {"epochs": 5, "optimizer": optimizer, "patience": 5}
+        {"epochs": 5, "optimizer": optimizer, "patience": 5, "schedule": "cosine"}
         | ({"momentum": 0.9, "learning_rate": 0.05} if optimizer == "sgd" else {})
     )
     model = written(tmp_path, source) if source else SHIPPED

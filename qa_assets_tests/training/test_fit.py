@@ -134,6 +134,45 @@ def test_each_optimizer_learns_and_decays(
     assert first.weights_digest != second.weights_digest
 
 
+TWO_RATES = (
+    f"import torch\n{LINEAR}"
+    + """
+
+def optimizer(network, settings):
+    weight, bias = network.parameters()
+    groups = [{"params": [weight], "lr": 0.1}, {"params": [bias], "lr": 0.01}]
+    return torch.optim.SGD(groups, lr=settings.learning_rate)
+
+
+def step(network, optimizer, loss, pixels, labels):
+    print("rates", *(group["lr"] for group in optimizer.param_groups))
+    return 1.0
+"""
+)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_the_rates_are_those_of_torchs_own_schedule(
+    schedule: Literal["constant", "cosine"], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    epochs = 6
+    settings = TrainingSettings(epochs=epochs, batch_size=1000, schedule=schedule)
+    fit(TRAIN, VALIDATION, SPEC, settings, written(tmp_path, TWO_RATES))
+    given = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    groups = [{"params": [p], "lr": rate} for p, rate in zip(given, (0.1, 0.01), strict=True)]
+    optimizer = torch.optim.SGD(groups)
+    wanted = list[list[float]]()
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for _ in range(epochs):
+        wanted.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        if schedule == "cosine":
+            falling.step()
+    said = [line.split()[1:] for line in capfd.readouterr().out.splitlines() if "rates" in line]
+    seen = [[float(rate) for rate in line] for line in said]
+    assert seen == pytest.approx(np.array(wanted), rel=1e-9)
+
+
 def test_momentum_reaches_the_optimizer(tmp_path: Path) -> None:
     model = written(tmp_path, LINEAR)
     digests = {

@@ -44,7 +44,14 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
     """Without anything that differs between processes, a batch in two parts is the same batch."""
     model = written(tmp_path, SMOOTH)
     one, two = (
-        fit(TRAIN, VALIDATION, SPEC, TrainingSettings(epochs=3, processes=n), model) for n in (1, 2)
+        fit(
+            TRAIN,
+            VALIDATION,
+            SPEC,
+            TrainingSettings(epochs=3, processes=n, schedule="cosine"),
+            model,
+        )
+        for n in (1, 2)
     )
     for a, b in zip(one.history, two.history, strict=True):
         assert b.train_loss == pytest.approx(a.train_loss, rel=1e-4)
