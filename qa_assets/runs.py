@@ -12,7 +12,7 @@ from dagster import DagsterEventType
 from qa_assets.artifacts import Artifact, obtain
 from qa_assets.component import build_definitions
 from qa_assets.config import DEFS, Pipeline, read_pipeline
-from qa_assets.core.errors import InputRefused, Problem
+from qa_assets.core.errors import EnvironmentFault, InputRefused, Problem
 from qa_assets.core.leftovers import sweep
 from qa_assets.core.publish import replace_file
 from qa_assets.core.record import Record
@@ -171,13 +171,22 @@ def dagster_instance(root: Path) -> dg.DagsterInstance:
     """The project's Dagster instance: ``DAGSTER_HOME``, else the project with its dagster.yaml.
 
     The shipped dagster.yaml names its folders relative to the project, as Dagster takes them: from
-    the current folder.
+    the current folder. Where there is none, Dagster would note its steps for its makers.
+
+    Raises:
+        EnvironmentFault: ``ENV_DAGSTER_HOME``: it names no folder.
     """
     if "DAGSTER_HOME" not in os.environ:
         home = root if (root / "dagster.yaml").is_file() else root / ".qa" / "dagster"
         home.mkdir(parents=True, exist_ok=True)
         os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
+    home = Path(os.environ["DAGSTER_HOME"]).expanduser()
+    if not (home.is_absolute() and home.is_dir()):
+        raise EnvironmentFault.of(
+            "ENV_DAGSTER_HOME", str(home), "is no folder.", "Unset it, or name one in full."
+        )
+    # A named folder is kept: of Dagster's own makers of instances only this one takes settings.
+    return dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}})
 
 
 def _chosen(artifacts: Mapping[str, Artifact], posted: Sequence[Posted], until: str) -> list[str]:

@@ -4,10 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -92,3 +97,14 @@ def project(finished: Project, tmp_path: Path) -> Project:
 def empty_project(tmp_path: Path) -> Project:
     """A project in which nothing has run yet."""
     return new_project(tmp_path / "project")
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> "Iterator[dg.DagsterInstance]":
+    """A Dagster instance of a test's own, silent: Dagster would note its steps in DAGSTER_HOME."""
+    import dagster as dg
+
+    home = tmp_path / "dagster"
+    home.mkdir()
+    with dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as found:
+        yield found

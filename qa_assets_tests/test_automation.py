@@ -1,7 +1,6 @@
 """Runs without a person: once for each new data version, and never for nothing."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,6 @@ from qa_assets.resources import ArtifactStoreResource, local_store
 from qa_assets_tests.conftest import Project
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    home = tmp_path / "instance"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as found:
-        yield found
 
 
 def pipeline_of(project: Project) -> Pipeline:

@@ -4,24 +4,14 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from qa_assets.dead_runs import PROCESS_TAG, dead_runs, reap, this_process
 from qa_assets_tests.small import Made, artifacts, definitions, run
 
 DIES = "from qa_assets.dead_runs import this_process; print(*this_process().values())"
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as found:
-        yield found
 
 
 def started(instance: dg.DagsterInstance, tag: str) -> str:

@@ -1,6 +1,5 @@
 """A gate opens only on pass: a failing, crashing or evidence-less check blocks, a monitor warns."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -17,14 +16,6 @@ from qa_assets_tests.small import (
     posted,
     run,
 )
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as found:
-        yield found
 
 
 def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str]]:
