@@ -1,8 +1,7 @@
 """Unchanged means free: an artifact's key, and the store asked before anything is made.
 
-The key of an artifact is the digest of the code that makes it (the sources of its rooms and the
-versions of their libraries), of its settings, of its inputs and, for data that lives outside the
-store, of a cheap fingerprint of that data.
+The key of an artifact is the digest of the code that makes it, of its settings, of its inputs and,
+for data that lives outside the store, of a cheap fingerprint of that data.
 """
 
 import inspect
@@ -10,12 +9,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
-
-from pydantic import BaseModel
 
 from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
@@ -23,29 +18,7 @@ from qa_assets.core.leftovers import scratch_prefix
 from qa_assets.core.record import Record
 from qa_assets.core.series import Series
 from qa_assets.core.store import LocalStore
-
-PACKAGE = Path(__file__).parent
-LIBRARIES: Mapping[str, tuple[str, ...]] = {
-    "core": ("numpy", "pyarrow"),
-    "preprocessing": ("numpy", "pillow"),
-    "datasets": (
-        "cleanlab",
-        "numpy",
-        "onnx",
-        "onnxruntime",
-        "pandas",
-        "pillow",
-        "pyarrow",
-        "scikit-learn",
-    ),
-    "training": ("numpy", "torch", "scikit-learn"),
-    "evaluation": ("numpy", "torch", "onnxruntime", "pillow", "scipy"),
-    "export": ("numpy", "torch", "onnx", "onnxscript", "onnxruntime"),
-    "edge": ("numpy", "onnxruntime", "pillow"),
-    "checks": ("numpy", "pandas", "great-expectations"),
-    "release": ("jinja2",),
-}
-"""Whose versions belong to the identity of what a room makes."""
+from qa_assets.identity import as_json, code_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,33 +226,3 @@ class Collector:
             return make
 
         return declare
-
-
-def as_json(settings: Any) -> Any:
-    """Settings models, and containers of them, as JSON values."""
-    if isinstance(settings, BaseModel):
-        return settings.model_dump(mode="json")
-    if isinstance(settings, Mapping):
-        return {str(k): as_json(v) for k, v in settings.items()}
-    if isinstance(settings, list | tuple):
-        return [as_json(v) for v in settings]
-    return str(settings) if isinstance(settings, Path) else settings
-
-
-@cache
-def code_version(rooms: tuple[str, ...]) -> str:
-    """Digest of the rooms' sources and of the versions of the libraries they compute with."""
-    used = sorted({*rooms, "core"})
-    sources = {
-        path.relative_to(PACKAGE).as_posix(): digest_source(path)
-        for room in used
-        for path in sorted((PACKAGE / room).rglob("*"))
-        if path.suffix in (".py", ".html", ".yaml", ".json") and path.is_file()
-    }
-    libraries = {name: version(name) for room in used for name in LIBRARIES.get(room, ())}
-    return digest_json({"sources": sources, "libraries": libraries})
-
-
-def digest_source(path: Path) -> str:
-    """Digest of a source file, the same with either kind of line ends."""
-    return digest_json(path.read_text(encoding="utf-8"))

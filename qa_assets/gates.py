@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from qa_assets.artifacts import Artifact, as_json, code_version
+from qa_assets.artifacts import Artifact
 from qa_assets.config import Pipeline
 from qa_assets.core.check import Check
 from qa_assets.core.digests import digest_file, digest_json
@@ -16,6 +16,7 @@ from qa_assets.core.errors import InputRefused, QaError
 from qa_assets.core.record import Markdown, Metadata, Record
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict, cannot_tell
+from qa_assets.identity import as_json, code_version
 from qa_assets.resources import ArtifactStoreResource, Stored, asset_key
 
 PER_TARGET = ("edge_benchmark", "edge_comparison", "latency_duel")

@@ -42,7 +42,9 @@ def build_graph(pipeline: Pipeline) -> tuple[dict[str, Artifact], list[Posted]]:
     """Every artifact of ``pipeline`` in graph order, and every check posted on one."""
     graph = Collector()
     data.versions(graph, pipeline)
+    data.compared(graph, pipeline)
     data.examined(graph, pipeline)
+    model.prepared(graph, pipeline)
     model.trained(graph, pipeline)
     released.against_release(graph, pipeline)
     devices.exported(graph, pipeline)

@@ -64,7 +64,8 @@ def inspect_device(path: Path, beside: Beside) -> list[Problem]:
     Raises:
         InputRefused: ``DEV_*``, ``JSON_*``.
     """
-    from qa_assets.edge.results import ResultLimits, inspect_result, read_request
+    from qa_assets.edge.result_file import ResultLimits, read_request
+    from qa_assets.edge.results import inspect_result
 
     request = read_request(beside.reference or path.with_name("request.json"))
     limits = ResultLimits(devices=beside.devices, runtime=beside.runtime)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ from qa_assets.core.records.edge import (
 from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.records.export import GOLDEN, MODEL, OnnxModel
 from qa_assets.core.tables import read_array, read_table
-from qa_assets.edge import parts, ports, quantised
-from qa_assets.edge.inside import Inside, Sides, relative
+from qa_assets.edge import apart, parts, ports, quantised
+from qa_assets.edge.inside import Inside, Sides
 from qa_assets.edge.job import Answered, batch_of, run_job
 from qa_assets.edge.pixels import explain_decode, explain_preprocess, side_by_side
 from qa_assets.edge.settings import EdgeSettings
@@ -32,7 +32,6 @@ from qa_assets.preprocessing.image import decode, normalise
 if TYPE_CHECKING:
     import onnx
 
-Numbers = NDArray[np.floating]
 _PROBABILITIES = "probabilities"
 
 
@@ -162,20 +161,23 @@ class Comparison:
         pixels, told = pixels.astype(np.uint8), _told(answered, wanted)
         seen = told.get(self.seen)
         findings = [explain_decode([self.golden[i] for i in self.ids], pixels, self.spec)]
-        differences = [self._decode(pixels)]
+        differences = [apart.decoded(pixels, self.reference_pixels, self.ids)]
         if seen is not None:
-            differences.append(self._preprocess(pixels, seen))
+            right = normalise(pixels, self.spec)
+            differences.append(apart.preprocessed(right, seen, self.ids))
             findings.append(explain_preprocess(pixels, seen, self.spec))
         inside = Inside(self.sides, pixels, self._given(pixels, seen), self._logits())
-        differences.append(_worst("model", relative(inside.logits, inside.right), self.ids))
+        differences.append(apart.answered(inside.logits, inside.right, self.ids))
         if _PROBABILITIES in told:
-            differences.append(self._postprocess(inside.logits, told[_PROBABILITIES], base))
+            sound = all(f.stage != "postprocess" for f in base.faults)
+            softened = told[_PROBABILITIES] if sound else None
+            differences.append(apart.postprocessed(inside.logits, softened, self.ids))
         compared = replace(
             base,
             stages=tuple(differences),
             findings=tuple(f for f in findings if f is not None),
             files=self._picture(differences[0], pixels),
-            **_decisions(inside.logits, inside.right),
+            **apart.decisions(inside.logits, inside.right),
         )
         return inside.compare(compared)
 
@@ -187,15 +189,15 @@ class Comparison:
             return replace(base, faults=(fault,))
         right = parts.values(self.model, ["logits"], self.reference_pixels)["logits"]
         logits = self._logits()
-        apart = _worst("model", relative(logits, right), self.ids)
-        return replace(base, stages=(apart,), **_decisions(logits, right))
+        answers = apart.answered(logits, right, self.ids)
+        return replace(base, stages=(answers,), **apart.decisions(logits, right))
 
     def _given(
         self, pixels: NDArray[np.uint8], seen: NDArray[np.float32] | None
     ) -> "tuple[onnx.ModelProto, NDArray[np.generic]]":
         """The reference from where the target's own input to the network is known."""
         right = normalise(pixels, self.spec)
-        if seen is None or seen.shape != right.shape or _near(seen, right):
+        if seen is None or seen.shape != right.shape or apart.near(seen, right):
             return self.model, pixels
         return parts.after(self.model, self.seen), seen
 
@@ -218,33 +220,13 @@ class Comparison:
         right = normalise(self.reference_pixels, self.spec)
         names = parts.chain(self.model)
         made = parts.values(self.model, names, self.reference_pixels) if names else {}
-        same = (n for n, v in made.items() if v.shape == right.shape and _near(v, right))
+        same = (n for n, v in made.items() if v.shape == right.shape and apart.near(v, right))
         return next(same, "")
 
     def _logits(self) -> NDArray[np.float64]:
         rows = {name: row for row, name in enumerate(read_table(self.benchmark, SAMPLES)["id"])}
         answers = read_array(self.benchmark, LOGITS)[[rows[i] for i in self.ids]]
         return np.asarray(answers, np.float64)
-
-    def _decode(self, pixels: NDArray[np.uint8]) -> StageDifference:
-        apart = np.abs(pixels.astype(np.float64) - self.reference_pixels)
-        return _worst("decode", apart.reshape(len(apart), -1).mean(axis=1) / 255, self.ids)
-
-    def _preprocess(self, pixels: NDArray[np.uint8], told: Numbers) -> StageDifference:
-        right = normalise(pixels, self.spec)
-        if told.shape != right.shape:
-            return StageDifference("preprocess", float("inf"), len(pixels), self.ids[0])
-        apart = np.abs(told - right).reshape(len(right), -1).max(axis=1)
-        return _worst("preprocess", apart / (float(np.ptp(right)) or 1.0), self.ids)
-
-    def _postprocess(self, logits: Numbers, told: Numbers, base: EdgeComparison) -> StageDifference:
-        if any(f.stage == "postprocess" for f in base.faults):
-            return StageDifference("postprocess", 1.0, len(logits), self.ids[0])
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        right = shifted / shifted.sum(axis=1, keepdims=True)
-        same = told.shape == right.shape
-        apart = np.abs(told - right).max(axis=1) if same else np.full(len(right), np.inf)
-        return _worst("postprocess", apart, self.ids)
 
 
 def _told(answered: Answered, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -254,24 +236,3 @@ def _told(answered: Answered, names: Sequence[str]) -> dict[str, NDArray[np.floa
         for i, name in enumerate(names)
         if f"trace-{i}.npy" in answered.arrays
     }
-
-
-def _worst(stage: Any, errors: Numbers, ids: Sequence[str]) -> StageDifference:
-    worst = int(np.argmax(errors))
-    return StageDifference(stage, float(errors[worst]), len(errors), ids[worst])
-
-
-def _decisions(logits: Numbers, right: Numbers) -> dict[str, Any]:
-    if logits.shape != right.shape:
-        return {"flips": len(right), "flip_margin": 1.0}
-    flipped = logits.argmax(axis=1) != right.argmax(axis=1)
-    top = np.sort(right, axis=1)
-    margins = (top[:, -1] - top[:, -2]) / np.maximum(np.ptp(right, axis=1), 1e-30)
-    return {
-        "flips": int(flipped.sum()),
-        "flip_margin": float(margins[flipped].max()) if flipped.any() else 0.0,
-    }
-
-
-def _near(a: Numbers, b: Numbers) -> bool:
-    return bool(np.allclose(a, b, rtol=1e-4, atol=1e-4))

@@ -62,8 +62,8 @@ def versions(graph: Collector, pipeline: Pipeline) -> None:
         return split(dataset_snapshot, config.splits)
 
 
-def examined(graph: Collector, pipeline: Pipeline) -> None:
-    """How far the data moved, and which labels look wrong."""
+def compared(graph: Collector, pipeline: Pipeline) -> None:
+    """How far the data, and what is made of them before the network, moved since the release."""
     config, store = pipeline.config, local_store(pipeline.root)
 
     def reference(inputs: Mapping[str, str]) -> str:
@@ -107,14 +107,17 @@ def examined(graph: Collector, pipeline: Pipeline) -> None:
 
         return contract(dataset_snapshot, config.input, store, pipeline.name, first)
 
+
+def examined(graph: Collector, pipeline: Pipeline) -> None:
+    """Which labels and samples look wrong, and what a person decided about them."""
+    config, by_hand = pipeline.config, pipeline.root / "data" / pipeline.name
+
     @graph.asset("datasets", "preprocessing", kinds={"sklearn"}, settings=config.input)
     def label_audit(dataset_snapshot: DatasetSnapshot) -> LabelAudit:
         """The labels that a model which never saw their samples would not give, worst first."""
         from qa_assets.datasets.label_audit import label_audit
 
         return label_audit(dataset_snapshot, config.input)
-
-    by_hand = pipeline.root / "data" / pipeline.name
 
     def decisions() -> str:
         from qa_assets.datasets.ledger import ledger_file

@@ -12,11 +12,10 @@ from qa_assets.core.records.quality import LabelAudit
 from qa_assets.core.records.training import Baselines, DryRun, TrainedWeights
 
 
-def trained(graph: Collector, pipeline: Pipeline) -> None:
-    """Baselines, a probe, the training, its answers on the test split and how good they are."""
+def prepared(graph: Collector, pipeline: Pipeline) -> None:
+    """What simple models reach, and whether the parts of the training and its road are sound."""
     config, spec = pipeline.config, pipeline.config.input
-    network_file = pipeline.beside(config.training.model)
-
+    network_file, hyper = _training(pipeline)
     folder = pipeline.folder_beside(config.behavior.edge_cases)
 
     def by_hand() -> str:
@@ -36,8 +35,6 @@ def trained(graph: Collector, pipeline: Pipeline) -> None:
         train = load_split(dataset_snapshot, dataset_splits, "train", spec)
         test = load_split(dataset_snapshot, dataset_splits, "test", spec)
         return baselines(train, test, spec, critical_samples(folder, test.classes, spec))
-
-    hyper = (config.training, spec, network_file.read_text(encoding="utf-8"))
 
     @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
     def training_probe(
@@ -71,6 +68,12 @@ def trained(graph: Collector, pipeline: Pipeline) -> None:
             dataset_snapshot, dataset_splits, spec, config.training, network_file,
             export_settings=config.export, edge=config.edge, scratch=scratch,
         )  # fmt: skip
+
+
+def trained(graph: Collector, pipeline: Pipeline) -> None:
+    """The training, its answers on the test split and how good they are."""
+    config, spec = pipeline.config, pipeline.config.input
+    network_file, hyper = _training(pipeline)
 
     @graph.asset("training", "preprocessing", kinds={"pytorch"}, settings=hyper)
     def trained_weights(
@@ -114,3 +117,10 @@ def trained(graph: Collector, pipeline: Pipeline) -> None:
         from qa_assets.evaluation.metrics import evaluate
 
         return evaluate(predictions, baselines, label_audit)
+
+
+def _training(pipeline: Pipeline) -> tuple[Path, tuple[object, ...]]:
+    """The network's source, and everything that the weights depend on beside the data."""
+    config = pipeline.config
+    source = pipeline.beside(config.training.model)
+    return source, (config.training, config.input, source.read_text(encoding="utf-8"))
