@@ -18,6 +18,8 @@ from typing import Any
 from qa_assets.training.weight_tensors import StoredTensor, corrupt, refused
 
 _MOST = 64 << 20
+_STEPS = 1 << 21
+"""Steps of a pickle: a tensor takes about thirty, and each is kept while it is read."""
 _STORAGES = {
     "DoubleStorage": ("float64", 8), "FloatStorage": ("float32", 4), "HalfStorage": ("float16", 2),
     "BFloat16Storage": ("bfloat16", 2), "LongStorage": ("int64", 8), "IntStorage": ("int32", 4),
@@ -95,7 +97,9 @@ def scan(pickled: bytes, name: str) -> None:
 def _named(pickled: bytes) -> Iterator[tuple[str, str]]:
     """Every module and name that a pickle asks for; one that cannot be told is unknown."""
     texts = ["", "?"]
-    for operation, argument, _ in pickletools.genops(pickled):
+    for step, (operation, argument, _) in enumerate(pickletools.genops(pickled)):
+        if step > _STEPS:
+            raise pickle.UnpicklingError(f"more than {_STEPS} steps")
         if operation.name in ("GLOBAL", "INST"):
             module, _, what = str(argument).partition(" ")
             yield module, what
@@ -117,8 +121,7 @@ class _View:
     strides: tuple[int, ...]
 
 
-# The reader in C makes room for whatever number of things a pickle says that it holds.
-class _Inert(pickle._Unpickler):  # pyright: ignore[reportPrivateUsage]
+class _Inert(pickle.Unpickler):
     """A reader that puts a description where torch would put a tensor."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -130,7 +133,9 @@ class _Inert(pickle._Unpickler):  # pyright: ignore[reportPrivateUsage]
 
     def persistent_load(self, pid: Any) -> Any:
         _, (kind, width), key, _, count = pid
-        return (str(kind), int(width), str(key), int(count))
+        if not isinstance(key, str):
+            raise pickle.UnpicklingError("a record without a name")
+        return (str(kind), int(width), key, int(count))
 
 
 def _view(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> _View:
@@ -143,7 +148,8 @@ def _parameter(view: _View, *_: Any) -> _View:
 
 def _tensors(pickled: bytes, records: Mapping[str, bytes], name: str) -> Mapping[str, StoredTensor]:
     try:
-        found = _Inert(BytesIO(pickled)).load()
+        # What it keeps is numbered anew: a reader makes room up to the largest number there is.
+        found = _Inert(BytesIO(pickletools.optimize(pickled))).load()
     except Exception as error:  # whatever is put together from inert parts, and does not go
         raise corrupt(name, f"has a damaged pickle: {str(error)[:100]}") from error
     views = found if isinstance(found, dict) else {}
