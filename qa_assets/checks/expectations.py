@@ -45,14 +45,7 @@ def expectations_hold_on_samples(dataset_snapshot: DatasetSnapshot, *, suite: Su
 def expectations_hold_on_quality(sample_quality: SampleQuality, *, suite: SuiteFile) -> Verdict:
     """The measures, one row a sample, meet a suite of expectations.
 
-    Args:
-        sample_quality: Its table.
-        suite: JSON file of a Great Expectations suite. What is critical (the default) decides,
-            warnings and infos are only shown.
-
-    Returns:
-        Measured: critical expectations that do not hold. Evidence: every expectation, and the
-        samples that fail it. One that cannot be computed is never a pass.
+    Judged as :func:`expectations_hold_on_samples`; the evidence names the samples that fail.
     """
     return _judge(read_table(sample_quality, QUALITY), suite, key="id")
 
@@ -63,14 +56,7 @@ def expectations_hold_on_statistics(
 ) -> Verdict:
     """The statistics, one row a class, meet a suite of expectations.
 
-    Args:
-        dataset_statistics: Its table.
-        suite: JSON file of a Great Expectations suite. What is critical (the default) decides,
-            warnings and infos are only shown.
-
-    Returns:
-        Measured: critical expectations that do not hold. Evidence: every expectation, and the
-        classes that fail it. One that cannot be computed is never a pass.
+    Judged as :func:`expectations_hold_on_samples`; the evidence names the classes that fail.
     """
     return _judge(read_table(dataset_statistics, STATISTICS), suite, key="label")
 

@@ -3,14 +3,14 @@
 The rooms do not know one another; this is the graph of one model, in small, in one process.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused, Problem, QaError
 from qa_assets.core.records.datasets import DatasetSnapshot, DatasetSplits
-from qa_assets.core.records.export import VARIANTS
+from qa_assets.core.records.export import VARIANTS, OnnxModel
 from qa_assets.core.records.training import DryRun
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.export.settings import ExportSettings
@@ -56,7 +56,6 @@ def dry_run(
             failed in another way, or its target gave no answer.
         EnvironmentFault: What the machine does not allow, likewise.
     """
-    from qa_assets.edge.benchmark import benchmark
     from qa_assets.edge.target import find
     from qa_assets.evaluation.metrics import evaluate
     from qa_assets.evaluation.predictions import predict
@@ -85,16 +84,29 @@ def dry_run(
             network, test, spec, export_settings, made,
             variants=[v for v in VARIANTS if v in wanted], train=train, golden=payloads,
         )  # fmt: skip
-    target = edge.targets[0]
-    with _stage(f"edge_benchmark/{target}"):
-        asked = edge.model_copy(update=ONCE)
-        found = benchmark(target, exported, payloads, spec, asked, scratch)
-        if found.outcome != "OK":
-            raise InputRefused.of("DRY_RUN", target, f"{found.outcome}: {found.message[:200]}")
+    on_target = f"edge_benchmark/{edge.targets[0]}"
+    with _stage(on_target):
+        _ask(exported, payloads, spec, edge, scratch)
     return DryRun(
         samples=sum(len(s.ids) for s in (train, validation, test)),
-        stages=("training", "predictions", "evaluation", "onnx_model", f"edge_benchmark/{target}"),
+        stages=("training", "predictions", "evaluation", "onnx_model", on_target),
     )
+
+
+def _ask(
+    exported: OnnxModel,
+    payloads: Mapping[str, bytes],
+    spec: InputSpec,
+    edge: EdgeSettings,
+    scratch: Path,
+) -> None:
+    """Whether the first target answers at all."""
+    from qa_assets.edge.benchmark import benchmark
+
+    target, once = edge.targets[0], edge.model_copy(update=ONCE)
+    found = benchmark(target, exported, payloads, spec, once, scratch)
+    if found.outcome != "OK":
+        raise InputRefused.of("DRY_RUN", target, f"{found.outcome}: {found.message[:200]}")
 
 
 @contextmanager

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.evaluation import LOGITS, Predictions
 from qa_assets.core.tables import array_bytes, table_bytes
 from qa_assets.evaluation.scores import softmax
 from qa_assets.preprocessing.image import normalise
 from qa_assets.preprocessing.recognise import given_as
-from qa_assets.preprocessing.samples import LabelledSamples
+from qa_assets.preprocessing.samples import LabelledSamples, not_empty
 
 
 def predict(
@@ -42,10 +41,7 @@ def predict(
     Raises:
         InputRefused: ``SPLIT_EMPTY``.
     """
-    if not test.ids:
-        raise InputRefused.of(
-            "SPLIT_EMPTY", "test", "holds no sample.", "Add data or change splits."
-        )
+    not_empty(test=test)
     batches: list[NDArray[np.float32]] = []
     seen: list[torch.Tensor] = []
     with _answering(network, threads), _watched(network, seen):

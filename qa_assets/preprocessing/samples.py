@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
+from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
 from qa_assets.core.tables import compute, read_table
 from qa_assets.preprocessing import image
@@ -102,3 +103,19 @@ def read_payloads(
                 if rows is not None:
                     ids, payloads = ids.filter(rows), payloads.filter(rows)
                 yield from zip(ids.to_pylist(), payloads.to_pylist(), strict=True)
+
+
+def not_empty(**splits: LabelledSamples) -> None:
+    """Nothing is fitted to, or measured on, no samples.
+
+    Args:
+        **splits: By the name of the split.
+
+    Raises:
+        InputRefused: ``SPLIT_EMPTY``: the first that is empty.
+    """
+    for name, samples in splits.items():
+        if not samples.ids:
+            raise InputRefused.of(
+                "SPLIT_EMPTY", name, "holds no sample.", "Add data or change splits."
+            )

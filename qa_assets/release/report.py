@@ -92,33 +92,19 @@ def report(
     digests = {name: record.digest for name, record in made.items()}
     ordered = _in_graph_order(verdicts, list(records))
     answer = _answer(ordered, release, digests)
-    agreements = {v.asset: v.verdict for v in ordered if v.check == AGREES}
-    stages = stages_of(made, agreements)
-    failing = [v for v in ordered if v.reached and not v.verdict.passed]
-    named_by = _diagnosis(failing)
-    blocked = sorted(
-        failing,
-        key=lambda v: (v is not named_by, not v.blocking, v.verdict.outcome != "fail"),
-    )
-    named = [s for v in blocked for s in v.verdict.samples[:MOST_SHOWN]]
-    named += [f.id for f in stages.flips]
+    shipped = release if answer.level == "pass" else None
     page = render(
         pipeline=pipeline,
         description=description,
         answer=answer,
-        release=release if answer.level == "pass" else None,
-        blocked=blocked,
-        named_by=named_by if len(blocked) > 1 else None,
+        release=shipped,
         selftest=selftest,
-        unreached=[v for v in ordered if v.blocking and not v.reached],
         verdicts=ordered,
         assets=list(records),
-        stages=stages,
         digests=digests,
-        suspects=_shown_first(named, suspects(named, stages.snapshot, stages.predictions)),
-        most_shown=MOST_SHOWN,
+        **_shown(ordered, made),
     )
-    released = release.version if release is not None and answer.level == "pass" else ""
+    released = shipped.version if shipped else ""
     outcomes = [v.verdict.outcome for v in ordered]
     machine = _machine(pipeline, answer, ordered, made, digests, released)
     return QaReport(
@@ -129,6 +115,28 @@ def report(
         released=released,
         files={"report.html": page, "report.json": canonical_json(machine)},
     )
+
+
+def _shown(ordered: Sequence[ReportedVerdict], made: Mapping[str, Record]) -> dict[str, object]:
+    """What stands in the way, the most telling first, with the samples that it names."""
+    agreements = {v.asset: v.verdict for v in ordered if v.check == AGREES}
+    stages = stages_of(made, agreements)
+    failing = [v for v in ordered if v.reached and not v.verdict.passed]
+    named_by = _diagnosis(failing)
+    blocked = sorted(
+        failing,
+        key=lambda v: (v is not named_by, not v.blocking, v.verdict.outcome != "fail"),
+    )
+    named = [s for v in blocked for s in v.verdict.samples[:MOST_SHOWN]]
+    named += [f.id for f in stages.flips]
+    return {
+        "blocked": blocked,
+        "named_by": named_by if len(blocked) > 1 else None,
+        "unreached": [v for v in ordered if v.blocking and not v.reached],
+        "stages": stages,
+        "suspects": _shown_first(named, suspects(named, stages.snapshot, stages.predictions)),
+        "most_shown": MOST_SHOWN,
+    }
 
 
 def _diagnosis(failing: Sequence[ReportedVerdict]) -> ReportedVerdict | None:

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import share
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.training import Baselines
 from qa_assets.core.tables import table_bytes
 from qa_assets.preprocessing.hand_made import HandMade, Pixels
-from qa_assets.preprocessing.samples import LabelledSamples
+from qa_assets.preprocessing.samples import LabelledSamples, not_empty
 from qa_assets.training.readings import readings
 
 Labels = NDArray[np.int64]
@@ -51,11 +50,7 @@ def baselines(
 
     from qa_assets.training.small import small_network
 
-    for name, samples in (("train", train), ("test", test)):
-        if not samples.ids:
-            raise InputRefused.of(
-                "SPLIT_EMPTY", name, "holds no sample.", "Add data or change splits."
-            )
+    not_empty(train=train, test=test)
     few = _few(train, max_samples)
     line = linear(few, max_features, max_iterations=max_iterations)
     answers = {

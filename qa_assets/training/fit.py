@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,22 +12,20 @@ from torch import Tensor
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import digest_bytes, digest_json
-from qa_assets.core.errors import InputRefused
 from qa_assets.core.pictures import lines
 from qa_assets.core.records.training import Epoch, TrainedWeights
-from qa_assets.preprocessing.samples import LabelledSamples
+from qa_assets.preprocessing.samples import LabelledSamples, not_empty
 from qa_assets.training.checkpoint import Standing, forget, keep, resume
 from qa_assets.training.determinism import deterministic, environment
 from qa_assets.training.loop import Batches, Learner, answers, learner, measure, one_pass
 from qa_assets.training.marks import majority, moved, shared
 from qa_assets.training.network import MODEL, WEIGHTS, state_of, weights_bytes, weights_digest
 from qa_assets.training.settings import TrainingSettings
+from qa_assets.training.task import Report, Task
 from qa_assets.training.user_code import UserModel, read_model, user_code
 
 if TYPE_CHECKING:
     from qa_assets.training.team import Team
-
-Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,37 +77,24 @@ def fit(
         InputRefused: ``MODEL_MISSING``, ``MODEL_CODE``, ``MODEL_CONTRACT``; ``SPLIT_EMPTY``.
         EnvironmentFault: ``ENV_DEVICE``, ``ENV_MEMORY``.
     """
-    for name, samples in (("train", train), ("validation", validation)):
-        if not samples.ids:
-            raise InputRefused.of(
-                "SPLIT_EMPTY", name, "holds no sample.", "Add data or change splits."
-            )
-    train_ = fit_here
+    not_empty(train=train, validation=validation)
+    task = Task(train, validation, spec, settings, model, unfinished)
     if settings.processes > 1:
         from qa_assets.training.processes import fit_in_processes
 
-        train_ = fit_in_processes
-    made = train_(train, validation, spec, settings, model, report=report, unfinished=unfinished)
+        made = fit_in_processes(task, report)
+    else:
+        made = fit_here(task, report)
     if unfinished:
         forget(unfinished)
     return made
 
 
-def fit_here(
-    train: LabelledSamples,
-    validation: LabelledSamples,
-    spec: InputSpec,
-    settings: TrainingSettings,
-    model: Path,
-    *,
-    report: Report | None = None,
-    unfinished: Path | None = None,
-    team: "Team | None" = None,
-) -> TrainedWeights:
+def fit_here(task: Task, report: Report | None, team: "Team | None" = None) -> TrainedWeights:
     """Train in this process, alone or as one of a team; what was kept on the way stays."""
-    source = read_model(model)
+    settings, source = task.settings, read_model(task.model)
     with deterministic(settings.seed, settings.threads, settings.device):
-        learning = learner(source, spec, len(train.classes), settings)
+        learning = learner(source, task.spec, len(task.train.classes), settings)
         if team:
             from qa_assets.training.team import together
 
@@ -117,14 +102,14 @@ def fit_here(
         before = state_of(learning.network, source.name)
         run = _Run(
             learning,
-            Batches(train, spec, settings.device),
-            Batches(validation, spec, settings.device),
+            Batches(task.train, task.spec, settings.device),
+            Batches(task.validation, task.spec, settings.device),
             settings,
             team,
         )
         identity = _identity(run, before, source)
-        standings, told = _epochs(run, source.name, unfinished, identity), _Clock(settings, report)
-        standing = Standing(math.nan, (), {})
+        standings = _epochs(run, source.name, task.unfinished, identity)
+        standing, told = Standing(math.nan, (), {}), _Clock(settings, report)
         while following := _next(standings, source.name):
             standing = following
             told.epoch(standing.history)

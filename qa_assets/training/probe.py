@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from qa_assets.core.config import InputSpec
-from qa_assets.core.errors import InputRefused
 from qa_assets.core.intervals import share
 from qa_assets.core.record import Estimate
 from qa_assets.core.records.probe import TrainingProbe
-from qa_assets.preprocessing.samples import LabelledSamples
+from qa_assets.preprocessing.samples import LabelledSamples, not_empty
 from qa_assets.training import (
     probe_answers,
     probe_input,
@@ -102,11 +101,7 @@ def probe(
         InputRefused: As :func:`fit.fit`.
         EnvironmentFault: As :func:`fit.fit`.
     """
-    for name, side in (("train", train), ("validation", validation)):
-        if not side.ids:
-            raise InputRefused.of(
-                "SPLIT_EMPTY", name, "holds no sample.", "Add data or change splits."
-            )
+    not_empty(train=train, validation=validation)
     source = read_model(model)
     few, out = _few(train, samples), _few(validation, held)
     bench = Bench(source, spec, settings, few, out, len(train.classes))

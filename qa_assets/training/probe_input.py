@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from qa_assets.preprocessing.recognise import (
     turned,
 )
 from qa_assets.preprocessing.samples import LabelledSamples
+from qa_assets.training.watched import call
 
 Pixels = NDArray[np.uint8]
 
@@ -62,15 +62,7 @@ def _first_input(network: nn.Module, pixels: Tensor) -> NDArray[np.float32] | No
             seen.append(given[0].detach().clone())
 
     own = [m for m in network.modules() if any(True for _ in m.parameters(recurse=False))]
-    hooks = [m.register_forward_pre_hook(look) for m in own]
-    training = network.training
-    try:
-        with torch.no_grad():
-            network.eval()(pixels)
-    finally:
-        network.train(training)
-        for hook in hooks:
-            hook.remove()
+    call(network, pixels, [m.register_forward_pre_hook(look) for m in own])
     if not seen:
         return None
     first = seen[0].float().cpu().numpy()

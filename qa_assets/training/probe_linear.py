@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from qa_assets.training.watched import call
+
 TOLERANCE = 1e-3
 """Share of a layer's input that rounding may explain."""
 
@@ -42,7 +44,7 @@ def _called(network: nn.Module, pixels: Tensor) -> list[tuple[str, nn.Module]]:
     def look(module: nn.Module, *_: object) -> None:
         seen.append((names[module], module))
 
-    _run(network, pixels, [m.register_forward_hook(look) for m in names])
+    call(network, pixels, [m.register_forward_hook(look) for m in names])
     return seen
 
 
@@ -53,7 +55,7 @@ def _straight(network: nn.Module, pixels: Tensor, first: nn.Module, second: nn.M
     def keep(_: nn.Module, __: object, out: Tensor) -> None:
         outs.append(out.detach().clone())
 
-    _run(network, pixels, [first.register_forward_hook(keep)])
+    call(network, pixels, [first.register_forward_hook(keep)])
     if len(outs) != 1:  # called more than once: it has more than one place
         return False
     one = torch.randn(outs[0].shape, generator=drawn).to(outs[0]) * float(outs[0].std())
@@ -81,16 +83,5 @@ def _seen(
             given.append(inputs[0].detach().clone())
 
     hooks = [first.register_forward_hook(put), second.register_forward_pre_hook(look)]
-    _run(network, pixels, hooks)
+    call(network, pixels, hooks)
     return given[0] if len(given) == 1 else None
-
-
-def _run(network: nn.Module, pixels: Tensor, hooks: list[Any]) -> None:
-    training = network.training
-    try:
-        with torch.no_grad():
-            network.eval()(pixels)
-    finally:
-        network.train(training)
-        for hook in hooks:
-            hook.remove()

@@ -8,8 +8,7 @@ in another order, and each process draws its own random numbers.
 import json
 import signal
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from torch.multiprocessing.spawn import (
     start_processes,
 )
 
-from qa_assets.core.config import InputSpec
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import EnvironmentFault, InputRefused, Problem, QaError
 from qa_assets.core.leftovers import scratch_prefix
@@ -29,82 +27,50 @@ from qa_assets.core.publish import publish, replace_file, verify
 from qa_assets.core.records.training import TrainedWeights
 from qa_assets.preprocessing.samples import LabelledSamples
 from qa_assets.training.settings import TrainingSettings
+from qa_assets.training.task import Report, Task
 from qa_assets.training.team import PEER_LOST, Team, peer_lost
 
-Report = Callable[[str, float], None]
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for its peers before it gives up."""
 _LOOK_EVERY_S = 0.5
 _RECORD, _TOLD, _MEET = "record", "told.json", "meet"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What every process is given.
-
-    Attributes:
-        train: What the weights are fitted to.
-        validation: What the history is measured on.
-        spec: How pixels are normalised.
-        settings: Of the training.
-        model: The network's source.
-        unfinished: Where the run is kept after each epoch, by the first process.
-        folder: Where they meet and leave what they have to say.
-    """
-
-    train: LabelledSamples
-    validation: LabelledSamples
-    spec: InputSpec
-    settings: TrainingSettings
-    model: Path
-    unfinished: Path | None
-    folder: Path
-
-
-def fit_in_processes(
-    train: LabelledSamples,
-    validation: LabelledSamples,
-    spec: InputSpec,
-    settings: TrainingSettings,
-    model: Path,
-    *,
-    report: Report | None = None,
-    unfinished: Path | None = None,
-) -> TrainedWeights:
-    """Train as :func:`fit.fit` does, in ``settings.processes`` processes.
+def fit_in_processes(task: Task, report: Report | None) -> TrainedWeights:
+    """Train as :func:`fit.fit_here` does, in ``settings.processes`` processes.
 
     Raises:
         InputRefused: As :func:`fit.fit`, by the process that met it; ``TRAIN_PROCESSES``: there
             are too few samples to share.
         EnvironmentFault: ``ENV_PROCESS``: a process died; ``ENV_DEVICE``: too few GPUs.
     """
-    _possible(train, settings)
+    _possible(task.train, task.settings)
     with tempfile.TemporaryDirectory(prefix=scratch_prefix()) as place:
         folder = Path(place)
-        job = Job(train, validation, spec, settings, model, unfinished, folder)
-        _run(job, report)
+        _run(task, folder, report)
         made = TrainedWeights.load(folder / _RECORD)
         held = {name: made.read(name) for name in made.files}
         object.__setattr__(made, "files", held)  # out of the folder that goes away
         return made
 
 
-def _run(job: Job, report: Report | None) -> None:
-    count = job.settings.processes
-    started = start_processes(_work, (job,), nprocs=count, join=False, start_method="spawn")
+def _run(task: Task, folder: Path, report: Report | None) -> None:
+    """Start them in a folder where they meet and leave what they have to say."""
+    count = task.settings.processes
+    started = start_processes(_work, (task, folder), nprocs=count, join=False, start_method="spawn")
     assert started is not None
     told = b""
     try:
         while not started.join(timeout=_LOOK_EVERY_S):
-            told = _tell(job.folder, report, told)
+            told = _tell(folder, report, told)
     except (ProcessRaisedException, ProcessExitedException) as error:
         ended = [p.exitcode for p in started.processes if p is not None]
-        raise _named(job.folder, ended, str(error).strip().splitlines()[-1]) from error
+        raise _named(folder, ended, str(error).strip().splitlines()[-1]) from error
     finally:
         for process in started.processes:
             if process is not None:
                 process.kill()
-    _tell(job.folder, report, told)
+    _tell(folder, report, told)
 
 
 def _possible(train: LabelledSamples, settings: TrainingSettings) -> None:
@@ -125,44 +91,37 @@ def _possible(train: LabelledSamples, settings: TrainingSettings) -> None:
         )
 
 
-def _work(rank: int, job: Job) -> None:
+def _work(rank: int, task: Task, folder: Path) -> None:
     """What one process does; whatever goes wrong is left in its file."""
     try:
-        _train(rank, job)
+        _train(rank, task, folder)
     except QaError as error:
         said = [p.as_json() for p in error.problems]
         body = {"kind": type(error).__name__, "problems": said}
-        replace_file(job.folder / f"error-{rank}.json", canonical_json(body))
+        replace_file(folder / f"error-{rank}.json", canonical_json(body))
         raise
 
 
-def _train(rank: int, job: Job) -> None:
+def _train(rank: int, task: Task, folder: Path) -> None:
     from qa_assets.training.fit import fit_here
 
-    settings = job.settings
+    settings = task.settings
     if settings.device == "cuda":
         torch.cuda.set_device(rank)
     dist.init_process_group(
         "nccl" if settings.device == "cuda" else "gloo",
-        init_method=(job.folder / _MEET).as_uri(),
+        init_method=(folder / _MEET).as_uri(),
         rank=rank,
         world_size=settings.processes,
         timeout=PATIENCE,
     )
     try:
-        made = fit_here(
-            job.train,
-            job.validation,
-            job.spec,
-            settings,
-            job.model,
-            report=_reporter(job.folder) if rank == 0 else None,
-            unfinished=job.unfinished,
-            team=Team(rank, settings.processes, settings.device, settings.seed),
-        )
+        told = _reporter(folder) if rank == 0 else None
+        team = Team(rank, settings.processes, settings.device, settings.seed)
+        made = fit_here(task, told, team)
         if rank == 0:
-            publish(made.content(), job.folder / _RECORD)
-            verify(job.folder / _RECORD)
+            publish(made.content(), folder / _RECORD)
+            verify(folder / _RECORD)
         dist.barrier()
     finally:
         dist.destroy_process_group()

@@ -20,11 +20,7 @@ def metric_of_the_wrong_axis(site: Site, dose: float) -> None:
 @fault("training", enters=MADE, causes=("model.mode_dependent",), source="a scale for training")
 def answers_depend_on_the_mode(site: Site, dose: float) -> None:
     """The network halves its answers in evaluation, which no layer would."""
-    site.network(
-        "class Halved(nn.Module):\n    def __init__(self, inner):\n        super().__init__()\n"
-        "        self.inner = inner\n    def forward(self, x):\n"
-        "        return self.inner(x) * (1.0 if self.training else 0.5)\nmade = Halved(made)"
-    )
+    site.network(_around("return out * (1.0 if self.training else 0.5)"))
 
 
 @fault(
@@ -55,9 +51,18 @@ def own_gradient_wrong(site: Site, dose: float) -> None:
 def network_follows_the_light(site: Site, dose: float) -> None:
     """The network adds to its answers what the mean light of the picture says of the class."""
     site.network(
-        "class Light(nn.Module):\n    def __init__(self, inner):\n        super().__init__()\n"
-        "        self.inner = inner\n    def forward(self, x):\n"
-        "        light = x.mean(dim=(1, 2, 3)).unsqueeze(1)\n"
-        "        out = self.inner(x)\n"
-        "        return out + 10 * light * torch.linspace(-1, 1, out.shape[1])\nmade = Light(made)"
+        _around(
+            "light = x.mean(dim=(1, 2, 3)).unsqueeze(1)",
+            "return out + 10 * light * torch.linspace(-1, 1, out.shape[1])",
+        )
+    )
+
+
+def _around(*lines: str) -> str:
+    """A module around the network, which makes something else of its answers ``out``."""
+    forward = "".join(f"        {line}\n" for line in lines)
+    return (
+        "class Around(nn.Module):\n    def __init__(self, inner):\n        super().__init__()\n"
+        "        self.inner = inner\n    def forward(self, x):\n        out = self.inner(x)\n"
+        f"{forward}made = Around(made)"
     )

@@ -1,5 +1,6 @@
 """Samples that are there twice, or on both sides of the split."""
 
+from functools import partial
 from typing import Any
 
 from qa_assets.faults.fault import fault
@@ -7,16 +8,18 @@ from qa_assets.faults.site import Site
 
 SNAPSHOT = "dataset_snapshot"
 COPIES, TWICE, LEAK = ("data.copies",), ("data.near_duplicates",), ("data.leaked",)
+twice = partial(fault, "data", enters=SNAPSHOT, mild=0.02, clear=0.2)
+leaked = partial(fault, "data", enters=SNAPSHOT, causes=LEAK, mild=0.05, clear=0.5)
 
 
-@fault("data", enters=SNAPSHOT, causes=COPIES, mild=0.02, clear=0.2, source="files copied twice")
+@twice(causes=COPIES, source="files copied twice")
 def duplicates_exact(site: Site, dose: float) -> None:
     """A share of the samples is there twice, under another name."""
     for path in site.data.some(dose):
         site.culprits.add(site.data.copy(path, path.with_stem(f"{path.stem}_copy")))
 
 
-@fault("data", enters=SNAPSHOT, causes=TWICE, mild=0.02, clear=0.2, source="frames of one film")
+@twice(causes=TWICE, source="frames of one film")
 def duplicates_near(site: Site, dose: float) -> None:
     """A share of the samples is there again with one grey level changed here and there."""
     for path in site.data.some(dose):
@@ -57,40 +60,19 @@ def sides(site: Site) -> tuple[list[Any], list[Any]]:
     return files, files
 
 
-@fault(
-    "data",
-    enters=SNAPSHOT,
-    causes=COPIES,
-    mild=0.02,
-    clear=0.5,
-    source="Kapoor & Narayanan (2023), leakage",
-)
+@twice(causes=COPIES, clear=0.5, source="Kapoor & Narayanan (2023), leakage")
 def test_leaked_exact(site: Site, dose: float) -> None:
     """A share of the test samples is among the training samples too."""
     _leak(site, dose, None)
 
 
-@fault(
-    "data",
-    enters=SNAPSHOT,
-    causes=LEAK,
-    mild=0.05,
-    clear=0.5,
-    source="Barz & Denzler (2020), ciFAIR",
-)
+@leaked(source="Barz & Denzler (2020), ciFAIR")
 def test_leaked_near(site: Site, dose: float) -> None:
     """A share of the test samples is among the training samples, one grey level apart."""
     _leak(site, dose, lambda p: p + site.rng.integers(0, 2, p.shape) * 2.0)
 
 
-@fault(
-    "data",
-    enters=SNAPSHOT,
-    causes=LEAK,
-    mild=0.05,
-    clear=0.5,
-    source="a web crawl and its thumbnails",
-)
+@leaked(source="a web crawl and its thumbnails")
 def test_leaked_recoded(site: Site, dose: float) -> None:
     """A share of the test samples is among the training samples as JPEG of quality 90."""
     _leak(site, dose, lambda p: p, format="JPEG", quality=90)
