@@ -100,7 +100,7 @@ FAULTS: dict[str, Fault] = {
     "yaml-norway": listed("[no, yes, on, off]", "CONF_TYPE", "splits.test_groups"),
     "yaml-octal": swap(SEED, "seed: 010, threads: 1", "CONF_TYPE", "training.seed"),
     "yaml-sexagesimal": swap("max_p90_ms: 50.0", "max_p90_ms: 1:30", "CONF_TYPE", "max_p90_ms"),
-    "yaml-exponent-text": swap("learning_rate: 0.002", "learning_rate: 2e-3", ""),
+    "yaml-exponent-text": swap("learning_rate: 0.003", "learning_rate: 2e-3", ""),
     "yaml-class-numbers": listed("[1, 01, 1.0]", "CONF_TYPE", "splits.test_groups"),
     "conf-unknown-key": swap(
         "loss_finite: {}", "los_finite: {}", "CONF_UNKNOWN", "los_finite", "loss_finite"
@@ -135,12 +135,12 @@ FAULTS: dict[str, Fault] = {
         "    test_groups: [block09, block10, block11]", "    test: 0.0", "CONF_RANGE", "test",
         line="splits:",
     ),
-    "conf-epochs-zero": swap("epochs: 15, ", "epochs: 0, ", "CONF_RANGE", "training.epochs"),
-    "conf-epochs-huge": swap("epochs: 15, ", "epochs: 1000000000000, ", "CONF_RANGE", "epochs"),
+    "conf-epochs-zero": swap("epochs: 25, ", "epochs: 0, ", "CONF_RANGE", "training.epochs"),
+    "conf-epochs-huge": swap("epochs: 25, ", "epochs: 1000000000000, ", "CONF_RANGE", "epochs"),
     "conf-batch-zero": swap("batch_size: 32", "batch_size: 0", "CONF_RANGE", "batch_size"),
     "conf-seed-negative": swap(SEED, "seed: -1, threads: 1", "CONF_RANGE", "training.seed"),
     "conf-seed-float": swap(SEED, "seed: 7.5, threads: 1", "CONF_TYPE", "training.seed"),
-    "conf-lr-nan": swap("rate: 0.002", "rate: .nan", "CONF_RANGE", "learning_rate"),
+    "conf-lr-nan": swap("rate: 0.003", "rate: .nan", "CONF_RANGE", "learning_rate"),
     "conf-classes-duplicate": listed("[block09, block10, block09]", "CONF_RANGE", "block09"),
     "conf-classes-empty": swap(
         "targets: [ort-cpu, ort-int8, onnx-reference]", "targets: []", "CONF_RANGE", "edge.targets"

@@ -1,7 +1,6 @@
 """Checks on the answers of the trained model and on what they are worth."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,6 @@ from qa_assets.core.verdict import (
     Evidence,
     Verdict,
     at_least,
-    at_most,
     cannot_tell,
     none_of,
     surely_at_least,
@@ -192,26 +190,6 @@ def labels_unpermuted(evaluation: Evaluation, *, min_share: Share = 0.5) -> Verd
     return none_of(
         said, "classes answered as another", cause=cause, where={"class": ", ".join(said)}
     )
-
-
-@check
-def calibrated(evaluation: Evaluation, *, max_error: Share = 0.1) -> Verdict:
-    """Confidence is honest: it is near the share of right answers, even at the interval's end.
-
-    Args:
-        evaluation: Its expected calibration error.
-        max_error: Largest mean distance, in [0, 1].
-    """
-    error = evaluation.calibration
-    if error is None or not error.n:
-        return cannot_tell("no answer was measured")
-    verdict = at_most(
-        error.high,
-        max_error,
-        "the upper end of the calibration error",
-        cause="evaluation.uncalibrated",
-    )
-    return replace(verdict, measured=error.value, interval=(error.low, error.high))
 
 
 @check

@@ -20,6 +20,7 @@ from qa_assets.core.tables import read_array, read_table
 from qa_assets.evaluation.bootstrap import calibration_error, macro_f1, of_confusion, ranking
 from qa_assets.evaluation.scores import softmax
 from qa_assets.evaluation.slices import slices
+from qa_assets.evaluation.temperature import temperature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,8 @@ def _ranked(
     predictions: Predictions, answers: "pd.DataFrame", labels: Names, right: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """What needs scores and attributes: calibration, ranking, slices."""
-    scores = softmax(np.asarray(read_array(predictions, LOGITS), dtype=np.float32))
+    logits = np.asarray(read_array(predictions, LOGITS), dtype=np.float32)
+    scores = softmax(logits)
     truth = {name: labels == name for name in predictions.classes}
     names, numbers = attributes_in(answers)
     columns = {"class": labels, "group": np.asarray(answers["group"], dtype=object), **names}
@@ -101,9 +103,11 @@ def _ranked(
     }
     confidence = np.asarray(answers["confidence"], dtype=np.float64)
     ids = np.asarray(answers["id"], dtype=object)
-    areas = ranking(scores, np.stack(list(truth.values()), axis=1))
+    member = np.stack(list(truth.values()), axis=1)
+    areas = ranking(scores, member)
     return {
         "calibration": calibration_error(confidence, right),
+        "temperature": temperature(logits, member.argmax(axis=1)),
         "auroc": {n: a[0] for n, a in zip(truth, areas, strict=True)},
         "average_precision": {n: a[1] for n, a in zip(truth, areas, strict=True)},
         "slices": slices(columns, measures, right, ids),

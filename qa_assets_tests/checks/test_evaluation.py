@@ -10,7 +10,6 @@ import pytest
 from qa_assets.checks.evaluation import (
     accuracy_sufficient,
     beats_baselines,
-    calibrated,
     class_recall_floor,
     labels_unpermuted,
     outputs_valid,
@@ -173,12 +172,3 @@ def test_a_weak_slice_is_named() -> None:
     assert verdict.cause == "evaluation.weak_slice"
     assert "class c" in verdict.where["slice"]
     assert slices_hold(replace(evaluation(), slices=())).outcome == "cannot tell"
-
-
-def test_confidence_that_is_not_honest_is_named() -> None:
-    made = evaluation(wrong=0)  # confidence 0.787, all right
-    assert calibrated(made, max_error=0.3).passed
-    verdict = calibrated(made, max_error=0.1)
-    assert (verdict.outcome, verdict.cause) == ("fail", "evaluation.uncalibrated")
-    assert verdict.measured == pytest.approx(0.213, abs=1e-3)
-    assert calibrated(replace(made, calibration=None)).outcome == "cannot tell"

@@ -72,6 +72,7 @@ class Evaluation(Record):
         steps: The same of each baseline, and then of the model, against the next simpler one.
         undoubted: Accuracy without the samples whose label is doubted; None where nobody looked.
         calibration: Expected calibration error.
+        temperature: What the logits should be divided by; above 1 the answers are too sure.
         macro_f1: Mean F1 over the classes.
         auroc: Area under the ROC curve of each class against the others.
         average_precision: Of each class against the others.
@@ -87,6 +88,7 @@ class Evaluation(Record):
     steps: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     undoubted: Estimate | None = None
     calibration: Estimate | None = None
+    temperature: Estimate | None = None
     macro_f1: Estimate | None = None
     auroc: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     average_precision: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])

@@ -36,7 +36,7 @@ def loss_overflows_late(site: Site, dose: float) -> None:
 @fault(
     "training",
     enters="trained_weights",
-    causes=("evaluation.uncalibrated",),
+    causes=("evaluation.overconfident", "evaluation.uncalibrated"),
     mild=3.0,
     clear=10.0,
     source="Guo et al. (2017), On calibration of modern neural networks",

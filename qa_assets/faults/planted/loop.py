@@ -64,8 +64,13 @@ def optimizer_plain_sgd(site: Site, dose: float) -> None:
     causes=("training.cannot_overfit", "training.regularised_too_strongly"),
 )
 def weight_decay_too_strong(site: Site, dose: float) -> None:
-    """Weights are pulled to zero more than the data pulls them away."""
-    site.configure("training", weight_decay=dose)
+    """Weights are pulled to zero more than the data pulls them away.
+
+    The dose is what is added to a gradient; where the optimizer keeps the pull apart from the
+    gradient, the same is a hundred times the number.
+    """
+    apart = site.pipeline.config.training.optimizer == "adamw"
+    site.configure("training", weight_decay=dose * (100 if apart else 1))
 
 
 def _while_training(site: Site, different: Callable[[], AbstractContextManager[object]]) -> None:
