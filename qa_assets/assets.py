@@ -7,11 +7,15 @@ import dagster as dg
 
 from qa_assets.artifacts import Artifact, Made, obtain
 from qa_assets.core import progress
-from qa_assets.core.errors import QaError, os_errors_named
+from qa_assets.core.errors import Problem, QaError, os_errors_named
 from qa_assets.core.store import short
 from qa_assets.dead_runs import claim
 from qa_assets.gates import shown
 from qa_assets.resources import ANYTHING, ArtifactStoreResource, Stored, asset_key
+
+PROBLEMS = "problems"
+"""Under this name a failed step keeps everything that was wrong."""
+MOST_SHOWN, MOST_KEPT = 20, 10_000
 
 
 def build_assets(
@@ -75,9 +79,25 @@ def _obtain(artifact: Artifact, inputs: Mapping[str, str], resource: ArtifactSto
         with os_errors_named(resource.folder):
             return obtain(artifact, inputs, resource.open())
     except QaError as error:
-        first = error.problems[0]
-        raise dg.Failure(
-            description=str(error),
-            metadata={"code": first.code, "item": first.item, "remedy": first.remedy},
-            allow_retries=False,
-        ) from error
+        raise _failure(error.problems) from error
+
+
+def _failure(problems: Sequence[Problem]) -> dg.Failure:
+    """What the UI shows first in words, and the rest as data, for whoever reads the event."""
+    first, many = problems[0], len(problems)
+    told = [str(p) for p in problems[:MOST_SHOWN]]
+    more = [f"and {many - MOST_SHOWN:,} more"] if many > MOST_SHOWN else []
+    kept = [p.as_json() for p in problems[:MOST_KEPT]]
+    if many > MOST_KEPT:
+        rest = Problem(first.code, first.item, f"and {many - MOST_KEPT:,} more problems.")
+        kept.append(rest.as_json())
+    return dg.Failure(
+        description="\n".join([*told, *more]),
+        metadata={
+            "code": first.code,
+            "item": first.item,
+            "remedy": first.remedy,
+            PROBLEMS: dg.MetadataValue.json(kept),
+        },
+        allow_retries=False,
+    )

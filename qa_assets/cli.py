@@ -1,10 +1,8 @@
 """The command line: ``qa run``, ``check``, ``report``, ``status``, ``data``, ``doctor``."""
 
-import os
 import sys
-import traceback
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -99,7 +97,10 @@ def status(
     from qa_assets.runs import find_pipeline, pipeline_names, stored_state
 
     voice = Voice(as_json=json)
-    for name in [pipeline] if pipeline else pipeline_names():
+    names = [pipeline] if pipeline else pipeline_names()
+    if not names:
+        raise _refused(_no_pipeline())
+    for name in names:
         state = stored_state(find_pipeline(name))
         due = set(stale(list(state.artifacts.values()), local_store(state.pipeline.root)))
         rows = [
@@ -154,67 +155,23 @@ def versions(pipeline: Name, json: Json = False) -> None:
 
 
 def main() -> None:
-    """Run a command; map every way it can end to its exit code, and never show a traceback."""
-    if root := os.environ.get("QA_ROOT"):
-        os.chdir(root)
-    try:
-        code = app(standalone_mode=False)
-    except typer.Exit as stop:
-        code = stop.exit_code
-    except QaError as error:
-        code = _report(error.problems, error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _report([Problem("INTERRUPTED", "qa", "was stopped; what was made is kept.")], 3)
-    except OSError as error:
-        where = str(error.filename or "")
-        code = _report([Problem("ENV_PERMISSION", where, str(error.strerror or error))], 3)
-    except Exception as error:
-        code = _unexpected(error)
-    sys.exit(code or 0)
+    """Run a command and leave with its exit code."""
+    from qa_assets.endings import ended
 
-
-def _unexpected(error: Exception) -> int:
-    """A wrong call, a package that is not installed, or a bug of ours."""
-    if isinstance(error, _click_error()):
-        usage: Any = error
-        usage.show()
-        return 2
-    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-    if name and not name.startswith("qa_assets"):
-        return _report([_missing(name.split(".")[0])], 3)
-    from qa_assets.resources import project_root
-
-    place = project_root() / ".qa" / "bug.txt"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    text = f"{type(error).__name__}: {error}"
-    return _report([Problem("BUG", "qa", text, f"Please report it with {place}.")], 4)
-
-
-def _click_error() -> Any:
-    """The base of typer's usage errors; typer may bring its own copy of click."""
-    return next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-
-
-def _report(problems: Sequence[Problem], code: int) -> int:
-    from qa_assets.console import Voice
-
-    voice = Voice(as_json="--json" in sys.argv)
-    voice.problems(problems)
-    return code
-
-
-def _missing(module: str) -> Problem:
-    from qa_assets.doctor import extra_of
-
-    text = "is not installed."
-    return Problem("ENV_PACKAGE", module, text, f"pip install '{extra_of(module)}'")
+    sys.exit(ended(lambda: app(prog_name="qa", standalone_mode=False)))
 
 
 def _nothing_yet(pipeline: str) -> QaError:
     return _refused(
         Problem("ARTIFACT_MISSING", pipeline, "has no stored evidence.", f"qa run {pipeline}")
     )
+
+
+def _no_pipeline() -> Problem:
+    from qa_assets.runs import defs_folder
+
+    where = str(defs_folder())
+    return Problem("PIPELINE_UNKNOWN", where, "holds no pipeline.", "QA_DEFS names another folder.")
 
 
 def _refused(problem: Problem) -> QaError:

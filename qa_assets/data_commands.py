@@ -37,6 +37,7 @@ def inspect(
     """Look at one input: what is usable, what is set aside and why; change nothing."""
     from qa_assets import inspect_models
     from qa_assets.console import Voice
+    from qa_assets.core.errors import InputRefused
     from qa_assets.core.publish import replace_file
     from qa_assets.datasets import inspection
     from qa_assets.datasets.settings import SampleLimits
@@ -48,6 +49,9 @@ def inspect(
         problems = inspect_models.KINDS[kind](path, beside)
         wrong = any(p.severity == "error" for p in problems)
         found = inspection.Inspection(int(not wrong), int(wrong), problems)
+    elif kind not in inspection.KINDS:
+        known = ", ".join([*inspection.KINDS, *inspect_models.KINDS])
+        raise InputRefused.of("INSPECT_KIND", kind, "is no kind of input.", f"Known: {known}.")
     else:
         options = inspection.Options(limits, _list(classes), _list(columns), reference, min_class)
         found = inspection.inspect(kind, path, options)

@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType
+import yaml
+from dagster import DagsterEventType, DagsterInvariantViolationError
 
 from qa_assets.artifacts import Artifact, obtain
+from qa_assets.assets import PROBLEMS
 from qa_assets.component import build_definitions
 from qa_assets.config import DEFS, Pipeline, read_pipeline
 from qa_assets.core.errors import EnvironmentFault, InputRefused, Problem
@@ -174,7 +177,7 @@ def dagster_instance(root: Path) -> dg.DagsterInstance:
     the current folder. Where there is none, Dagster would note its steps for its makers.
 
     Raises:
-        EnvironmentFault: ``ENV_DAGSTER_HOME``: it names no folder.
+        EnvironmentFault: ``ENV_DAGSTER_HOME``: it names no folder, or its settings are none.
     """
     if "DAGSTER_HOME" not in os.environ:
         home = root if (root / "dagster.yaml").is_file() else root / ".qa" / "dagster"
@@ -185,8 +188,15 @@ def dagster_instance(root: Path) -> dg.DagsterInstance:
         raise EnvironmentFault.of(
             "ENV_DAGSTER_HOME", str(home), "is no folder.", "Unset it, or name one in full."
         )
-    # A named folder is kept: of Dagster's own makers of instances only this one takes settings.
-    return dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}})
+    try:
+        # A named folder is kept: of Dagster's makers of instances only this one takes settings.
+        return dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}})
+    except (yaml.YAMLError, dg.DagsterInvalidConfigError, DagsterInvariantViolationError) as error:
+        said = " ".join(str(error).split())[:300]
+        remedy = "Mend it, or take the one that is shipped."
+        raise EnvironmentFault.of(
+            "ENV_DAGSTER_HOME", str(home / "dagster.yaml"), said, remedy
+        ) from error
 
 
 def _chosen(artifacts: Mapping[str, Artifact], posted: Sequence[Posted], until: str) -> list[str]:
@@ -228,9 +238,8 @@ def _problems(result: dg.ExecuteInProcessResult) -> tuple[list[Problem], bool]:
         data = event.step_failure_data
         failure = data.user_failure_data
         if failure is not None and failure.metadata:
-            said = {k: str(v.value) for k, v in failure.metadata.items()}
-            text = (failure.description or "").removeprefix(f"{said['code']} {said['item']}: ")
-            problems.append(Problem(said["code"], said["item"], text))
+            said: Any = failure.metadata[PROBLEMS].value
+            problems += [Problem(**problem) for problem in said]
         elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
             bug = True
             cause = data.error.cause or data.error

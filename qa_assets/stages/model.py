@@ -123,4 +123,5 @@ def _training(pipeline: Pipeline) -> tuple[Path, tuple[object, ...]]:
     """The network's source, and everything that the weights depend on beside the data."""
     config = pipeline.config
     source = pipeline.beside(config.training.model)
-    return source, (config.training, config.input, source.read_text(encoding="utf-8"))
+    text = source.read_text(encoding="utf-8", errors="backslashreplace")  # who runs it refuses it
+    return source, (config.training, config.input, text)

@@ -15,6 +15,7 @@ from qa_assets.core.errors import EnvironmentFault, InputRefused
 MODULE_PREFIX = "qa_model_"
 """Begins the module name of every class that a ``model.py`` defines."""
 CONTRACT = "It defines network(spec, classes) and returns an nn.Module that answers logits."
+TAKES = f"{CONTRACT} It is given float32 (batch, channel, height, width), as input: declares."
 HOOKS: Mapping[str, str] = {
     "loss": "loss(logits, labels) -> mean loss, instead of cross entropy",
     "optimizer": "optimizer(network, settings) -> torch optimizer, instead of training.optimizer",
@@ -113,7 +114,10 @@ def user_code(name: str) -> Generator[None]:
         line = _line(error, name)
         item = f"{name}:{line}" if line else name
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise InputRefused.of("MODEL_CODE", item, f"{type(error).__name__}: {reason}") from error
+        said = f"{type(error).__name__}: {reason}"
+        raise InputRefused.of(
+            "MODEL_CODE", item, said, "Mend it there." if line else TAKES
+        ) from error
 
 
 def _line(error: BaseException, name: str) -> int | None:

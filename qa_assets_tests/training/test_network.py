@@ -65,6 +65,8 @@ def test_an_exception_in_user_code_is_named_by_its_line(
 def test_an_exception_inside_the_library_has_no_line(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + "def network(spec, classes):\n    return nn.Linear(3, 10)\n")
     assert refused(path)[:2] == ("MODEL_CODE", str(path))
+    with pytest.raises(InputRefused, match=r"\(batch, channel, height, width\)"):
+        build(path, SPEC, 10)
 
 
 @pytest.mark.parametrize(

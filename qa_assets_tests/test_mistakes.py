@@ -1,0 +1,126 @@
+"""What a user does wrong, in this process: code, item, remedy and exit code, never a traceback."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qa_assets.cli import main
+from qa_assets.config import read_pipeline
+from qa_assets.core.errors import EnvironmentFault
+from qa_assets.runs import dagster_instance, execute
+from qa_assets_tests.conftest import Project, new_project
+
+Call = Callable[..., tuple[int, list[dict[str, str]]]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty project, entered as ``qa`` enters it."""
+    found = new_project(tmp_path / "project")
+    monkeypatch.chdir(found.root)
+    monkeypatch.setenv("QA_ROOT", str(found.root))
+    monkeypatch.setenv("QA_DEFS", str(found.root / "defs"))
+    monkeypatch.setenv("DAGSTER_HOME", str(found.root))
+    return found
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call ``qa WORDS --json``: its exit code, and every object it prints."""
+
+    def called(*words: str) -> tuple[int, list[dict[str, str]]]:
+        monkeypatch.setattr(sys, "argv", ["qa", *words, "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, [json.loads(v) for v in capsys.readouterr().out.splitlines()]
+
+    return called
+
+
+VERBS = (["run"], ["check"], ["report"], ["status"], ["data", "versions"], ["data", "make"],
+         ["suite", "propose"], ["rehearse"], ["selftest"])  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_command_names_the_pipelines_there_are(
+    verb: list[str], project: Project, call: Call
+) -> None:
+    code, (problem,) = call(*verb, "digitz")
+    assert (code, problem["code"], problem["item"]) == (2, "PIPELINE_UNKNOWN", "digitz")
+    assert problem["remedy"] == "There are: digits."
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_command_names_a_wrong_key(verb: list[str], project: Project, call: Call) -> None:
+    project.edit("training:", "trainning:")
+    code, (problem,) = call(*verb, "digits")
+    assert (code, problem["code"]) == (2, "CONF_UNKNOWN")
+    assert "defs.yaml:" in problem["item"]
+    assert "'training'" in problem["message"] + problem["remedy"]
+
+
+def test_a_wrong_call_is_told_to_programs_too(project: Project, call: Call) -> None:
+    code, (problem,) = call("run")
+    assert (code, problem["code"], problem["item"]) == (2, "USAGE", "qa run")
+    assert "pipeline" in problem["message"]
+    assert problem["remedy"] == "qa run --help"
+
+
+def test_a_root_that_is_no_folder(
+    project: Project, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QA_ROOT", "/no/such/folder")
+    code, (problem,) = call("status")
+    assert (code, problem["code"], problem["item"]) == (3, "ENV_ROOT", "/no/such/folder")
+
+
+def test_a_project_without_any_pipeline(project: Project, call: Call) -> None:
+    shutil.rmtree(project.root / "defs")
+    code, (problem,) = call("status")
+    assert (code, problem["code"]) == (2, "PIPELINE_UNKNOWN")
+    assert problem["remedy"]
+
+
+def test_a_kind_that_is_none_is_told_every_kind(project: Project, call: Call) -> None:
+    code, (problem,) = call("inspect", "weigths", "m.pt")
+    assert (code, problem["code"]) == (2, "INSPECT_KIND")
+    for kind in ("dataset", "features", "onnx", "weights", "device"):
+        assert kind in problem["remedy"]
+
+
+@pytest.mark.parametrize("text", ["storage: [\n", "storag: 3\n", "run_queue: {}\n"])
+def test_settings_of_dagster_that_are_none(text: str, project: Project) -> None:
+    (project.root / "dagster.yaml").write_text(text)
+    if "run_queue" in text:  # beside the coordinator that it contradicts
+        text += "run_coordinator: {module: a, class: b}\n"
+        (project.root / "dagster.yaml").write_text(text)
+    with pytest.raises(EnvironmentFault, match="ENV_DAGSTER_HOME .*dagster.yaml"):
+        dagster_instance(project.root)
+
+
+def test_a_network_that_is_no_text_is_part_of_the_graph_until_it_is_run(project: Project) -> None:
+    (project.root / "defs/digits/model.py").write_bytes(b"# \xff\ndef network(spec, classes): 1\n")
+    from qa_assets.graph import build_graph
+
+    pipeline = read_pipeline(project.root / "defs/digits", project.root)
+    first = build_graph(pipeline)[0]["trained_weights"].settings
+    (project.root / "defs/digits/model.py").write_bytes(b"# \xfe\ndef network(spec, classes): 1\n")
+    assert build_graph(pipeline)[0]["trained_weights"].settings != first
+
+
+@pytest.mark.slow
+def test_of_many_broken_files_each_is_a_problem_of_its_own(project: Project) -> None:
+    project.edit("    embedded: sklearn_digits   # makes that folder where it is missing\n", "")
+    names = [f"data/digits/{label}/{i}.png" for label in "01" for i in range(30)]
+    for name in names:
+        (project.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.root / name).write_text("hello")
+    state = execute(read_pipeline(project.root / "defs/digits", project.root))
+    told = [p for p in state.problems if p.code == "IMG_NOT_IMAGE"]
+    assert {p.item for p in told} == {n.removeprefix("data/digits/") for n in names}
+    assert all("\n" not in p.message and p.remedy for p in told)
