@@ -25,11 +25,24 @@ def manifest_of(files: Content) -> dict[str, str]:
     }
 
 
-def publish(files: Content, target: Path) -> dict[str, str]:
+def publish(
+    files: Content,
+    target: Path,
+    *,
+    immutable: Path | None = None,
+    digests: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """Write ``files`` and their manifest as the folder ``target``, atomically.
 
     A temporary sibling is written and synced, the manifest last, then renamed, then the parent is
     synced. Where ``target`` is already there, it stays as it is: its name is its content.
+
+    Args:
+        files: What the folder is to hold.
+        target: The folder.
+        immutable: Files below this folder were published before: they are linked, not copied, so
+            that the next version of a dataset takes no second copy of what it keeps.
+        digests: SHA-256 of each file as it was just taken, which is not taken again of links.
 
     Returns:
         The manifest: SHA-256 by file name.
@@ -47,8 +60,11 @@ def publish(files: Content, target: Path) -> dict[str, str]:
         for name, body in sorted(files.items()):
             place = draft / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            _write(place, body)
-            manifest[name] = digest_file(place)
+            if digests and _linked(place, body, immutable):
+                manifest[name] = digests[name]
+            else:
+                _write(place, body)
+                manifest[name] = digest_file(place)
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
         for folder in {p.parent for p in draft.rglob("*")}:
             sync_folder(folder)
@@ -163,6 +179,17 @@ def _write(place: Path, body: bytes | Path) -> None:
                 shutil.copyfileobj(source, stream, 1 << 20)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _linked(place: Path, body: bytes | Path, immutable: Path | None) -> bool:
+    """Make a second name for a file that stays as it is, where the file system can."""
+    if immutable is None or isinstance(body, bytes) or not body.is_relative_to(immutable):
+        return False
+    try:
+        place.hardlink_to(body)
+    except OSError:  # a file system without links, or one that allows no more of them
+        return False
+    return True
 
 
 def _rename(draft: Path, target: Path) -> None:

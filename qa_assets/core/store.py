@@ -53,12 +53,13 @@ class LocalStore:
 
     def put(self, files: Content) -> str:
         """Publish; what is there already is verified, and replaced where it was damaged."""
-        digest = content_digest(files)
+        manifest = manifest_of(files)
+        digest = digest_json(manifest)
         target = self._object(digest)
         if target.exists() and not _intact(target):
             shutil.rmtree(target)
         if not target.exists():
-            publish(files, target)
+            publish(files, target, immutable=self.root / "objects", digests=manifest)
         return digest
 
     def get(self, digest: str) -> Path:

@@ -3,20 +3,26 @@
 import ast
 import math
 import struct
-import zlib
+import zipfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.datasets.archives import open_zip
+from qa_assets.core.zips import ZIP_ERRORS
 from qa_assets.datasets.settings import SampleLimits
+from qa_assets.datasets.zip_archives import open_zip
 
 NPY_MAGIC = b"\x93NUMPY"
 _NPY_VERSIONS = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}
 _LONGEST_HEADER = 4096
+_BLOCK = 1 << 20
+"""Bytes of rows that are read at once."""
 
 
 def read_npy(body: bytes, item: str) -> "NDArray[Any]":
@@ -26,13 +32,22 @@ def read_npy(body: bytes, item: str) -> "NDArray[Any]":
         InputRefused: ``NPY_MAGIC``, ``NPY_HEADER``, ``NPY_OBJECT``, ``NPY_TYPE``, ``NPY_SHAPE``,
             ``NPY_LENGTH``.
     """
+    kind, shape, fortran, start = _judged(body, len(body), item)
+    flat = np.frombuffer(body, kind, offset=start)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _judged(
+    head: bytes, length: int, item: str
+) -> "tuple[np.dtype[Any], tuple[int, ...], bool, int]":
+    """Type, shape, order and where the values start, of an NPY file of so many bytes."""
 
     def refused(code: str, what: str) -> InputRefused:
         return InputRefused.of(code, item, what, "Write it with numpy.save(allow_pickle=False).")
 
-    if not body.startswith(NPY_MAGIC):
+    if not head.startswith(NPY_MAGIC):
         raise refused("NPY_MAGIC", "is no NPY file: it starts with other bytes.")
-    header, start = _npy_header(body, refused)
+    header, start = _npy_header(head, refused)
     try:
         kind = np.dtype(header["descr"])
         order, shape = header["fortran_order"], header["shape"]
@@ -46,10 +61,10 @@ def read_npy(body: bytes, item: str) -> "NDArray[Any]":
     if not sized or any(n < 0 for n in shape):
         raise refused("NPY_SHAPE", f"says its shape is {shape}.")
     expected = math.prod(shape) * kind.itemsize
-    if len(body) - start != expected:
-        what = f"holds {len(body) - start} bytes of data, its header says {expected}."
+    if length - start != expected:
+        what = f"holds {length - start} bytes of data, its header says {expected}."
         raise refused("NPY_LENGTH", what)
-    return np.frombuffer(body, kind, offset=start).reshape(shape, order="F" if order else "C")
+    return kind, shape, bool(order), start
 
 
 def _npy_header(body: bytes, refused: Any) -> tuple[dict[str, Any], int]:
@@ -70,27 +85,96 @@ def _npy_header(body: bytes, refused: Any) -> tuple[dict[str, Any], int]:
     return header, 8 + size + length
 
 
-def read_npz(source: Path, limits: SampleLimits) -> "dict[str, NDArray[Any]]":
-    """Every array of an NPZ file by name.
+@dataclass(frozen=True, slots=True)
+class StoredArray:
+    """An array of an NPZ file whose header was judged; its values are read when they are asked for.
+
+    Attributes:
+        shape: Of the array.
+        dtype: Of an element.
+        item: What it is called in messages.
+    """
+
+    shape: tuple[int, ...]
+    dtype: "np.dtype[Any]"
+    item: str
+    _fortran: bool
+    _start: int
+    _open: "Callable[[], AbstractContextManager[IO[bytes]]]"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def whole(self) -> "NDArray[Any]":
+        """All of it.
+
+        Raises:
+            InputRefused: ``ARC_CORRUPT``.
+        """
+        body = b"".join(self._read(math.prod(self.shape) * self.dtype.itemsize))
+        return np.frombuffer(body, self.dtype).reshape(
+            self.shape, order="F" if self._fortran else "C"
+        )
+
+    def pieces(self) -> "Iterator[NDArray[Any]]":
+        """Some rows at a time, about a MiB of them.
+
+        Raises:
+            InputRefused: ``ARC_CORRUPT``.
+        """
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        rows = max(1, _BLOCK // max(row, 1))
+        if self._fortran:  # the last row is not whole before the last byte
+            whole = self.whole()
+            yield from (whole[at : at + rows] for at in range(0, len(self), rows))
+            return
+        for body in self._read(rows * row):
+            yield np.frombuffer(body, self.dtype).reshape(-1, *self.shape[1:])
+
+    def _read(self, step: int) -> Iterator[bytes]:
+        left = math.prod(self.shape) * self.dtype.itemsize
+        with _readable(self.item), self._open() as stream:
+            stream.read(self._start)
+            while left:
+                body = stream.read(min(step, left))
+                if len(body) != min(step, left):
+                    raise EOFError("it ends early")
+                left -= len(body)
+                yield body
+            stream.read(1)  # at its end the checksum of a member is looked at
+
+
+def read_npz(source: Path, limits: SampleLimits) -> "dict[str, StoredArray]":
+    """Every array of an NPZ file by name; only headers are read.
 
     Raises:
         InputRefused: ``ARC_*`` or ``NPY_*``.
     """
     with open_zip(source, limits) as archive:
         return {
-            name.removesuffix(".npy"): read_npy(
-                _member(archive, name, source), f"{source.name}: {name}"
-            )
-            for name in archive.namelist()
-            if name.endswith(".npy")
+            info.filename.removesuffix(".npy"): _stored(archive, info, source)
+            for info in archive.infolist()
+            if info.filename.endswith(".npy")
         }
 
 
-def _member(archive: Any, name: str, source: Path) -> bytes:
-    import zipfile
+def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path) -> StoredArray:
+    item = f"{source.name}: {info.filename}"
 
+    @contextmanager
+    def reopened() -> "Generator[IO[bytes]]":
+        with zipfile.ZipFile(source) as again, again.open(info.filename) as stream:
+            yield stream
+
+    with _readable(item), archive.open(info) as stream:
+        head = stream.read(_LONGEST_HEADER + 2 * len(NPY_MAGIC))
+    kind, shape, fortran, start = _judged(head, info.file_size, item)
+    return StoredArray(shape, kind, item, fortran, start, reopened)
+
+
+@contextmanager
+def _readable(item: str) -> "Generator[None]":
     try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        item = f"{source.name}: {name}"
+        yield
+    except ZIP_ERRORS as error:
         raise InputRefused.of("ARC_CORRUPT", item, f"cannot be read: {error}.") from error

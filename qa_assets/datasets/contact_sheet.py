@@ -47,7 +47,7 @@ def sheet_of(snapshot: DatasetSnapshot, samples: Sequence[tuple[str, str]]) -> b
     thumbs = {sample: _thumb(body) for sample, body in read_payloads(snapshot, wanted)}
     images = {label: [thumbs[sample] for sample in row] for label, row in ids.items()}
     left_out = len(labels) - len(ids)
-    columns, body = COLUMNS, _png(_draw(images, COLUMNS, left_out))
+    columns, body = COLUMNS, _png(_draw(images, COLUMNS, left_out), quickly=True)
     while len(body) > INLINE_PICTURE_BYTES and columns:
         body = _png(_draw(images, columns, left_out).quantize(COLOURS))
         shrunk = max(1, columns * INLINE_PICTURE_BYTES // len(body))
@@ -92,7 +92,7 @@ def _short(label: str) -> str:
     return f"{text[: LABEL_CHARACTERS - 1]}\u2026" if cut else text
 
 
-def _png(sheet: "Image") -> bytes:
+def _png(sheet: "Image", *, quickly: bool = False) -> bytes:
     out = io.BytesIO()
-    sheet.save(out, "PNG")
+    sheet.save(out, "PNG", compress_level=1 if quickly else 6)
     return out.getvalue()

@@ -96,7 +96,10 @@ def idx_blocks(source: Path, dimensions: int) -> "Iterator[NDArray[Any]]":
 
 def _read(stream: IO[bytes], wanted: int) -> bytes:
     """Some bytes, or as many as there are: grows with what is there, not with what is claimed."""
-    out = bytearray()
+    first = stream.read(min(wanted, _BLOCK))
+    if len(first) in (0, wanted):
+        return first
+    out = bytearray(first)
     while len(out) < wanted:
         piece = stream.read(min(wanted - len(out), _BLOCK))
         if not piece:

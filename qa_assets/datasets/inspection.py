@@ -146,7 +146,7 @@ def inspect_arrays(path: Path, options: Options) -> Inspection:
     name = path.name.removesuffix(".gz")
     if name.endswith(".npz"):
         found = paired(arrays.read_npz(path, options.limits), path)
-        looks = [_finite(p.pixels, p.part) for p in found]
+        looks = [_finite(p.pixels.whole(), p.part) for p in found]
         problems = [problem for look in looks for problem in look.problems]
         return Inspection(sum(x.kept for x in looks), sum(x.bad for x in looks), problems)
     if name.endswith(".npy"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import keys
+from qa_assets.datasets.blocks import Block, Known, Met
 from qa_assets.datasets.pictures import Refusal, inspect
 from qa_assets.datasets.remarks import NAMED
 from qa_assets.datasets.settings import SampleLimits
@@ -23,6 +24,7 @@ FOUND = ("key", "label", "group", "name", "part", "attributes")
 """Columns of what was found: one row a usable file."""
 _TEXTS = ("label", "group", "name", "part", "attributes")
 _BATCH_ROWS = 8192
+_DIGEST = hashlib.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,14 @@ class Taken:
         aside: What was set aside.
         noticed: What the reader noticed, the first of each kind.
         counts: How often, by kind.
+        met: The blocks it came in, those of which all of it is used.
     """
 
     found: "pa.Table"
     aside: list[Quarantined]
     noticed: list[Remark]
     counts: Counter[str]
+    met: list[Met]
 
 
 class Intake:
@@ -51,9 +55,12 @@ class Intake:
         shards: ShardWriter,
         known: Iterable[bytes],
         group_of: Callable[[RawSample], str] | None,
+        blocks: Known | None = None,
     ) -> None:
         self._limits, self._shards, self._group_of = limits, shards, group_of
-        self._seen = set(known)
+        self._seen, self._blocks = set(known), blocks or {}
+        self._taken = 0
+        self._met: list[Met] = []
         self._refused: dict[bytes, Refusal] = {}
         self._keys: list[bytes] = []
         self._rows: list[tuple[str, ...]] = []
@@ -62,16 +69,15 @@ class Intake:
         self._noticed: list[Remark] = []
         self._counts: Counter[str] = Counter()
 
-    def take(self, read: Iterable[RawSample | Finding]) -> Taken:
+    def take(self, read: Iterable[RawSample | Finding | Block]) -> Taken:
         """All samples of a reader."""
         import pyarrow as pa
 
-        seen, digest = self._seen, hashlib.sha256
         for raw in read:
             if isinstance(raw, RawSample):
-                key = digest(raw.payload).digest()
-                if key in seen or self._look(raw, key):
-                    self._add(raw, key)
+                self._sample(raw)
+            elif isinstance(raw, Block):
+                self._block(raw)
             else:
                 self._note(raw)
         self._pack()
@@ -80,11 +86,31 @@ class Intake:
              for name in FOUND}
         )  # fmt: skip
         found = pa.concat_tables(self._packed).unify_dictionaries() if self._packed else empty
-        return Taken(found, self._aside, self._noticed, self._counts)
+        return Taken(found, self._aside, self._noticed, self._counts, self._met)
+
+    def _sample(self, raw: RawSample) -> None:
+        key = _DIGEST(raw.payload).digest()
+        if key in self._seen or self._look(raw, key):
+            self._add(raw, key)
+
+    def _block(self, block: Block) -> None:
+        """Take its samples; where its bytes are known, so are their names."""
+        digest, start, count = block.digest, self._taken, len(block.codes)
+        known = self._blocks.get(digest)
+        if known is None:
+            for raw in block.samples():
+                self._sample(raw)
+        else:
+            self._pack()
+            self._packed.append(_columns(block, known, self._group_of))
+            self._taken += count
+        if self._taken - start == count:
+            self._met.append(Met(digest, start, count))
 
     def _add(self, raw: RawSample, key: bytes) -> None:
         group = raw.group if self._group_of is None else self._group_of(raw)
         self._keys.append(key)
+        self._taken += 1
         self._rows.append((raw.label, group, raw.name, raw.part, raw.attributes))
         if len(self._keys) >= _BATCH_ROWS:
             self._pack()
@@ -129,3 +155,27 @@ def _text(column: Sequence[str]) -> "pa.Array":
         return pa.array(column, pa.string())
     except UnicodeEncodeError:  # a name that is not UTF-8
         return pa.array([shown(text) for text in column], pa.string())
+
+
+def _columns(
+    block: Block, known: keys.Keys, group_of: Callable[[RawSample], str] | None
+) -> "pa.Table":
+    """Columns ``FOUND`` of a block whose keys are known."""
+    import pyarrow as pa
+
+    count = len(known)
+    none = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([""], pa.string()))
+    words = pa.array(block.words, pa.string())
+    part = pa.array([block.part], pa.string())
+    groups = none
+    if group_of is not None:
+        groups = _text([group_of(raw) for raw in block.named()]).dictionary_encode()
+    columns = {
+        "key": keys.column(known),
+        "label": pa.DictionaryArray.from_arrays(block.codes.astype(np.int32), words),
+        "group": groups,
+        "name": block.names(),
+        "part": pa.DictionaryArray.from_arrays(none.indices, part),
+        "attributes": none,
+    }
+    return pa.table({name: columns[name] for name in FOUND})

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
-from qa_assets.datasets import keys
+from qa_assets.core.digests import digest_bytes, digest_file
+from qa_assets.core.records.datasets import ROWS, DatasetSnapshot
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
 
 
@@ -33,15 +33,15 @@ class Measured:
 
 def measured(snapshot: DatasetSnapshot) -> Measured:
     """Read what was measured when the samples were first seen; one shard at a time."""
-    ids = keys.read(_column(snapshot, SAMPLES, "id"))
-    numbers = {name: np.zeros(len(ids), np.float32) for name in MEASURES}
-    hashes = np.zeros((len(ids), len(HASHES)), np.uint64)
-    thumbs = np.zeros((len(ids), SIDE * SIDE), np.uint8)
-    noticed = np.zeros(len(ids), np.int32)
+    shards = shards_of(snapshot)
+    count = sum(len(rows) for _, rows in shards)
+    numbers = {name: np.zeros(count, np.float32) for name in MEASURES}
+    hashes = np.zeros((count, len(HASHES)), np.uint64)
+    thumbs = np.zeros((count, SIDE * SIDE), np.uint8)
+    noticed = np.zeros(count, np.int32)
     codes: dict[str, int] = {}
-    for name in sorted(n for n in snapshot.files if n.startswith("measures-")):
-        shard = _table(snapshot, name)
-        rows = keys.locate(keys.of_column(shard["key"]), ids)
+    for name, rows in shards:
+        shard = _table(snapshot, name, [*MEASURES, *HASHES, THUMB, "noticed"])
         for column, values in numbers.items():
             values[rows] = shard[column].to_numpy()
         for place, column in enumerate(HASHES):
@@ -55,26 +55,47 @@ def measured(snapshot: DatasetSnapshot) -> Measured:
 
 def thumbnails(snapshot: DatasetSnapshot, first: int | None = None) -> NDArray[np.uint8]:
     """Mean grey of the blocks of the first samples (all by default) of the sample table."""
-    ids = keys.read(_column(snapshot, SAMPLES, "id").slice(0, first))
-    thumbs = np.zeros((len(ids), SIDE * SIDE), np.uint8)
-    for name in sorted(n for n in snapshot.files if n.startswith("measures-")):
-        shard = _table(snapshot, name, ["key", THUMB])
-        rows = keys.locate(keys.of_column(shard["key"]), ids)
-        thumbs[rows[rows >= 0]] = _thumbs(shard)[rows >= 0]
+    shards = shards_of(snapshot)
+    count = sum(len(rows) for _, rows in shards)
+    thumbs = np.zeros((count if first is None else min(first, count), SIDE * SIDE), np.uint8)
+    for name, rows in shards:
+        there = rows < len(thumbs)
+        thumbs[rows[there]] = _thumbs(_table(snapshot, name, [THUMB]))[there]
     return thumbs
 
 
-def _table(snapshot: DatasetSnapshot, name: str, columns: list[str] | None = None) -> Any:
-    import pyarrow as pa
+def shards_of(snapshot: DatasetSnapshot) -> list[tuple[str, NDArray[np.intp]]]:
+    """The files of measures, and the place of each of their rows in the sample table."""
     import pyarrow.parquet as pq
 
+    names = sorted(n for n in snapshot.files if n.startswith("measures-"))
+    sizes = [pq.read_metadata(_source(snapshot, name)).num_rows for name in names]
+    rows = _table(snapshot, ROWS)["row"].to_numpy()
+    places = np.zeros(len(rows), np.intp)
+    places[rows] = np.arange(len(rows))
+    return list(zip(names, np.split(places, np.cumsum(sizes)[:-1]), strict=True))
+
+
+def shards_by_digest(snapshot: DatasetSnapshot) -> Mapping[str, NDArray[np.intp]]:
+    """Places in the sample table by the digest of the measures that hold them."""
+    found: dict[str, NDArray[np.intp]] = {}
+    for name, rows in shards_of(snapshot):
+        body = snapshot.files[name]
+        found[digest_bytes(body) if isinstance(body, bytes) else digest_file(body)] = rows
+    return found
+
+
+def _table(snapshot: DatasetSnapshot, name: str, columns: list[str] | None = None) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(_source(snapshot, name), columns=columns)
+
+
+def _source(snapshot: DatasetSnapshot, name: str) -> Any:
+    import pyarrow as pa
+
     body = snapshot.files[name]
-    return pq.read_table(pa.BufferReader(body) if isinstance(body, bytes) else body,
-                         columns=columns)  # fmt: skip
-
-
-def _column(snapshot: DatasetSnapshot, name: str, column: str) -> Any:
-    return _table(snapshot, name, [column])[column]
+    return pa.BufferReader(body) if isinstance(body, bytes) else body
 
 
 def _thumbs(shard: Any) -> NDArray[np.uint8]:

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 NAMED = 5
 """Items that a refusal spells out in its own message; all of them follow as problems."""
+_LAYOUTS = {
+    "image_folder": "a folder of pictures for each",
+    "manifest": "rows of the table with other labels, and their pictures beside it",
+    "webdataset": "members like 000.png with 000.cls",
+    "idx": "pictures and labels as IDX files",
+    "npz": "arrays x (pictures) and y (labels)",
+}
+"""How samples of another class are brought, by format."""
 _SLICE = 1 << 16
 """Rows that are spelt out as text at once."""
 
@@ -34,6 +42,7 @@ class Merged:
 
     Attributes:
         keys: One a sample, sorted.
+        first: A place of each in what was found.
         columns: Same rows: label, group, name, part, attributes, copies.
         repeated: One row a file whose bytes stand twice: content, place (in what was found), name,
             label, group, part; in the order of reading.
@@ -41,6 +50,7 @@ class Merged:
     """
 
     keys: keys.Keys
+    first: NDArray[np.intp]
     columns: "pa.Table"
     repeated: "pd.DataFrame"
     conflicts: list[Quarantined]
@@ -76,7 +86,7 @@ def merge(found: "pa.Table") -> Merged:
     columns = {n: found[n].take(pa.array(first)) for n in ("label", "name", "part", "attributes")}
     columns["group"] = found["group"].take(pa.array(grouped))
     columns["copies"] = pa.array(copies[~bad].astype(np.int64))
-    return Merged(ids[first], pa.table(columns), repeated, conflicts)
+    return Merged(ids[first], first, pa.table(columns), repeated, conflicts)
 
 
 def _repeated(
@@ -155,8 +165,16 @@ def classes_of(merged: Merged) -> tuple[str, ...]:
     return tuple(sorted(labels.dictionary[int(code)].as_py() for code in used))
 
 
-def refuse_unusable(path: str, classes: tuple[str, ...], aside: list[Quarantined]) -> None:
+def refuse_unusable(
+    path: str, classes: tuple[str, ...], aside: list[Quarantined], layout: str
+) -> None:
     """Refuse a set without two classes.
+
+    Args:
+        path: What the user calls the set.
+        classes: Those it has.
+        aside: What was set aside.
+        layout: Name of the format it was read as.
 
     Raises:
         InputRefused: ``SET_EMPTY`` or ``SET_ONE_CLASS``, and whatever was set aside.
@@ -165,7 +183,7 @@ def refuse_unusable(path: str, classes: tuple[str, ...], aside: list[Quarantined
     if not classes:
         named = ", ".join(visible(q.item) for q in aside[:NAMED])
         what = f"all {len(aside)} files were set aside ({named}, ...)." if aside else "is empty."
-        remedy = "Put at least two class folders with images there."
+        remedy = f"Bring samples of at least two classes: {_LAYOUTS.get(layout, layout)}."
         raise InputRefused(Problem("SET_EMPTY", path, what, remedy), *problems)
     if len(classes) == 1:
         raise InputRefused(
@@ -173,7 +191,7 @@ def refuse_unusable(path: str, classes: tuple[str, ...], aside: list[Quarantined
                 "SET_ONE_CLASS",
                 path,
                 f"has the class {classes[0]!r} only; nothing can be told apart.",
-                "Add the samples of a second class in a folder of their own.",
+                f"Add the samples of a second class: {_LAYOUTS.get(layout, layout)}.",
             ),
             *problems,
         )

@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.pictures import histogram
+from qa_assets.core.record import Earlier
 from qa_assets.core.records.datasets import PARTS, SAMPLES, DatasetSnapshot
-from qa_assets.core.records.quality import ODDEST, QUALITY, AlikeGroup, OddSample, SampleQuality
-from qa_assets.datasets import near_duplicates
+from qa_assets.core.records.quality import (
+    ODDEST,
+    PAIRS,
+    QUALITY,
+    AlikeGroup,
+    OddSample,
+    SampleQuality,
+)
+from qa_assets.datasets.alike import alike, pairs_bytes
 from qa_assets.datasets.contact_sheet import sheet_of
-from qa_assets.datasets.jpeg_copies import LARGEST, pairs_are_copies
 from qa_assets.datasets.measured import measured
-from qa_assets.preprocessing.image import grey
-from qa_assets.preprocessing.samples import read_payloads
+from qa_assets.datasets.near_duplicates import Looks, groups
 
 PLAIN_ENTROPY, PLAIN_CONTRAST = 0.5, 0.01
 """Below either (bits; share of the range) a picture has too little to see to be compared."""
@@ -27,23 +33,28 @@ _MAD = 1.4826
 _WORDS, _NAMED = ("label", "part"), ("id", "name", "label")
 _SLICE = 1 << 16
 """Rows that are written at once."""
-_PAIRS = 1 << 14
-"""Pairs whose pixels are compared at once."""
 Columns = Mapping[str, Any]
 """Arrow arrays of the sample table by name."""
 _SHOWN = ("brightness", "contrast", "sharpness", "entropy")
 
 
-def quality(snapshot: DatasetSnapshot) -> SampleQuality:
-    """Judge what was measured when the snapshot was taken; opens no picture but those it shows."""
+def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> SampleQuality:
+    """Judge what was measured when the snapshot was taken; opens no picture but those it shows.
+
+    Args:
+        snapshot: The samples.
+        earlier: Earlier judgements; pairs of samples that one of them compared are not compared
+            again. The outcome is the same without.
+    """
     look = measured(snapshot)
     samples = _samples(snapshot)
     numbers: dict[str, NDArray[Any]] = dict(look.numbers)
     numbers |= {name: samples[name].to_numpy() for name in SIZES}
     plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
     sizes = np.stack([numbers[name] for name in SIZES], axis=1)
-    closer = _closer_look(snapshot, samples, sizes)
-    group = near_duplicates.groups(look.hashes, look.thumbs, plain, sizes, closer)
+    looks = Looks(look.hashes, look.thumbs, plain, sizes)
+    pairs = alike(snapshot, samples["id"], looks, earlier("") if earlier else None)
+    group = groups(pairs, len(plain))
     codes = samples["label"].indices.to_numpy(zero_copy_only=False)
     distance, which, typical = _oddness(numbers, codes)
     odd = _oddest(samples, numbers, distance, which, typical)
@@ -66,38 +77,11 @@ def quality(snapshot: DatasetSnapshot) -> SampleQuality:
         oddest=odd,
         files={
             QUALITY: _written(samples, judged),
+            PAIRS: pairs_bytes(pairs, snapshot, looks),
             **pictures,
             **({ODDEST: sheet_of(snapshot, [(o.id, o.label) for o in odd])} if odd else {}),
         },
     )
-
-
-def _closer_look(
-    snapshot: DatasetSnapshot, samples: Columns, sizes: NDArray[Any]
-) -> near_duplicates.Confirm:
-    """Pairs of small pictures of one size are compared pixel by pixel, a few thousand at a time."""
-
-    def confirm(first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
-        found = np.ones(len(first), np.bool_)
-        same = (sizes[first] == sizes[second]).all(axis=1)
-        unsure = np.flatnonzero(same & (sizes[first].min(axis=1) <= LARGEST))
-        for at in range(0, len(unsure), _PAIRS):
-            rows = unsure[at : at + _PAIRS]
-            places = np.unique(np.concatenate([first[rows], second[rows]]))
-            pixels = _pixels(snapshot, samples["id"], places)
-            found[rows] = pairs_are_copies(pixels, first[rows], second[rows])
-        return found
-
-    return confirm
-
-
-def _pixels(
-    snapshot: DatasetSnapshot, ids: Any, places: NDArray[np.intp]
-) -> dict[int, NDArray[np.uint8]]:
-    """Grey values of some samples by their place in the sample table."""
-    wanted = dict(zip(ids.take(places).to_pylist(), places.tolist(), strict=True))
-    bodies = read_payloads(snapshot, frozenset(wanted))
-    return {wanted[sample]: grey(body) for sample, body in bodies}
 
 
 def _samples(snapshot: DatasetSnapshot) -> Columns:

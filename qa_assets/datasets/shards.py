@@ -4,7 +4,7 @@ A pair never changes: the next version of a dataset uses it as it is, or a copy 
 gone. What was measured by other code than today's is measured anew.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHARD_BYTES = 64 << 20
 """Payload of one shard."""
-GROUP_BYTES = 2 << 20
+GROUP_BYTES = 256 << 10
 """Payload that is written, and read, at once."""
 _MEASURED_BY = b"measured_by"
 
@@ -86,9 +86,13 @@ class ShardWriter:
         self._finish()
         return self._facts
 
-    def kept(self, ids: keys.Keys) -> list[Pair]:
-        """The pairs, holding only what turned out to be usable."""
-        return [pair for made in self._pairs if (pair := _keep(made, self.folder, ids))]
+    def kept(self, wanted: NDArray[np.bool_]) -> list[Pair]:
+        """The pairs, holding only what turned out to be usable.
+
+        Args:
+            wanted: Whether to keep each row of the facts.
+        """
+        return _kept(self._pairs, self._facts, wanted, self.folder, "kept-")
 
     def _write(self) -> None:
         import pyarrow as pa
@@ -146,14 +150,16 @@ class Earlier:
     Attributes:
         pairs: Its shards that today's code would measure alike.
         facts: ``FACTS`` of every sample in them.
+        whole: Whether these are all of its shards.
     """
 
     pairs: tuple[Pair, ...] = ()
     facts: "tuple[pa.Table, ...]" = field(default=())
+    whole: bool = True
 
-    def kept(self, folder: Path, ids: keys.Keys) -> list[Pair]:
+    def kept(self, folder: Path, wanted: NDArray[np.bool_]) -> list[Pair]:
         """The pairs, as they are where all of their samples are still used."""
-        return [pair for old in self.pairs if (pair := _keep(old, folder, ids, "earlier-"))]
+        return _kept(self.pairs, self.facts, wanted, folder, "earlier-")
 
 
 def earlier_shards(snapshot: Record | None, folder: Path) -> Earlier:
@@ -162,19 +168,20 @@ def earlier_shards(snapshot: Record | None, folder: Path) -> Earlier:
 
     found: list[Pair] = []
     facts: list[pa.Table] = []
-    for pair in pairs_of(snapshot, folder) if snapshot else ():
+    pairs = [*pairs_of(snapshot, folder)] if snapshot else []
+    for pair in pairs:
         file = pq.ParquetFile(pair.measures, read_dictionary=["format", "mode", "noticed"])
         said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
         if said.get(_MEASURED_BY) == measured_by().encode():
             found.append(pair)
             facts.append(file.read(columns=list(FACTS)))
-    return Earlier(tuple(found), tuple(facts))
+    return Earlier(tuple(found), tuple(facts), whole=len(found) == len(pairs))
 
 
 def measured_alike(snapshot: Record, folder: Path) -> bool:
     """Whether all of its shards are as today's code would measure them."""
-    pairs = sum(1 for _ in pairs_of(snapshot, folder))
-    return pairs == len(earlier_shards(snapshot, folder).pairs) > 0
+    found = earlier_shards(snapshot, folder)
+    return found.whole and bool(found.pairs)
 
 
 def pairs_of(snapshot: Record, folder: Path) -> Iterator[Pair]:
@@ -193,21 +200,33 @@ def _on_disk(body: bytes | Path, place: Path) -> Path:
     return place
 
 
-def _keep(pair: Pair, folder: Path, ids: keys.Keys, prefix: str = "kept-") -> Pair | None:
-    """A pair without what is not kept: itself, a new one, or none."""
+def _kept(
+    pairs: Sequence[Pair],
+    facts: "Sequence[pa.Table]",
+    wanted: NDArray[np.bool_],
+    folder: Path,
+    prefix: str,
+) -> list[Pair]:
+    """Pairs without what is not wanted: each as it is, a new one, or none."""
+    pieces = np.split(wanted, np.cumsum([len(f) for f in facts])[:-1]) if facts else []
+    found: list[Pair] = []
+    for pair, rows in zip(pairs, pieces, strict=True):
+        if rows.all():
+            found.append(pair)
+        elif rows.any():
+            found.append(_thinned(pair, rows, folder, prefix))
+    return found
+
+
+def _thinned(pair: Pair, wanted: NDArray[np.bool_], folder: Path, prefix: str) -> Pair:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    there = keys.of_column(pq.read_table(pair.measures, columns=["key"])["key"])
-    wanted: NDArray[np.bool_] = keys.locate(there, ids) >= 0
-    if wanted.all():
-        return pair
-    if not wanted.any():
-        return None
     new = Pair(folder / f"{prefix}{pair.payloads.name}", folder / f"{prefix}{pair.measures.name}")
     measures = pq.read_table(pair.measures, read_dictionary=["format", "mode", "noticed"])
-    _write_measures(measures.filter(pa.array(wanted)), new.measures)
-    spelt = keys.spelt(there[wanted])
+    left = measures.filter(pa.array(wanted))
+    _write_measures(left, new.measures)
+    spelt = keys.spelt(keys.of_column(left["key"]))
     with pq.ParquetFile(pair.payloads) as old, pq.ParquetWriter(
         new.payloads, old.schema_arrow, **_PLAIN
     ) as out:  # fmt: skip

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from qa_assets.core.records.datasets import (
     PREVIOUS,
     PREVIOUS_LOOKS,
     SAMPLES,
+    SHARD_SKETCHES,
     SKETCHES,
     STATISTICS,
     DatasetSnapshot,
@@ -26,7 +27,7 @@ from qa_assets.core.records.datasets import (
 from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets import sketches
-from qa_assets.datasets.measured import thumbnails
+from qa_assets.datasets.measured import shards_by_digest, thumbnails
 from qa_assets.datasets.measures import MEASURES
 from qa_assets.datasets.shards import measured_by
 from qa_assets.datasets.sketches import Sketch, as_json, from_json, of_numbers, of_words
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 LABEL = "label"
 COLUMNS = (*MEASURES, "width", "height", "bytes")
+MOST_SHARDS = 64
+"""Shards whose sketches are kept for the next version, some 40 kB each."""
 MOST_LOOKS = 3000
 """Thumbnails that are kept for a comparison with the next version."""
 REMEMBERED = 50
@@ -58,14 +61,17 @@ def statistics(
     counts = {str(c): int(n) for c, n in zip(by_class["label"], by_class["samples"], strict=True)}
     brightness = samples["brightness"].to_numpy(np.float64)
     before = _before(snapshot.version, earlier)
+    usable = before if before is not None and before.measured_by == _code() else None
+    by_shard = _by_shard(samples, snapshot, usable)
     files: dict[str, bytes] = {
         STATISTICS: table_bytes(by_class),
         CLASS_BARS: bars(list(counts), list(counts.values())),
-        SKETCHES: _written(sketch(samples)),
+        SKETCHES: _written({**_of_words(samples), **_merged(by_shard.values())}),
+        SHARD_SKETCHES: _kept_shards(by_shard),
         LOOKS: table_bytes(_looks(snapshot)),
     }
-    if before is not None and before.measured_by == _code():
-        files |= _kept(before, same=before.version == snapshot.version)
+    if usable is not None:
+        files |= _kept(usable, same=usable.version == snapshot.version)
     return DatasetStatistics(
         samples=len(samples),
         class_counts=counts,
@@ -109,12 +115,47 @@ def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:
     return {name: before.read(file) for name, file in past.items() if file in before.files}
 
 
+def _by_shard(
+    samples: "pd.DataFrame", snapshot: DatasetSnapshot, before: DatasetStatistics | None
+) -> dict[str, Sketches]:
+    """The sketches of what was measured, by the digest of the shard; those known are not redone."""
+    known: dict[str, Any] = {}
+    if before is not None and SHARD_SKETCHES in before.files:
+        known = json.loads(before.read(SHARD_SKETCHES))
+    found: dict[str, Sketches] = {}
+    for digest, rows in shards_by_digest(snapshot).items():
+        if digest in known:
+            found[digest] = {n: from_json(body) for n, body in known[digest].items()}
+        else:
+            values = {n: samples[n].to_numpy()[rows] for n in COLUMNS}
+            found[digest] = {n: of_numbers(v) for n, v in values.items()}
+    return found
+
+
+def _merged(shards: Iterable[Sketches]) -> Sketches:
+    first, *rest = shards
+    whole = dict(first)
+    for shard in rest:
+        whole = {name: whole[name].merge(shard[name]) for name in whole}  # pyright: ignore[reportArgumentType]
+    return whole
+
+
+def _kept_shards(by_shard: Mapping[str, Sketches]) -> bytes:
+    """The sketches of the largest shards; small ones are soon made again."""
+    order = sorted(by_shard, key=lambda d: (-by_shard[d][COLUMNS[0]].count, d))[:MOST_SHARDS]
+    return canonical_json(
+        {digest: {n: as_json(s) for n, s in by_shard[digest].items()} for digest in order}
+    )
+
+
 def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:
     """One sketch a column of the whole table, and one an attribute that the dataset gives."""
-    found: dict[str, Sketch] = {
-        n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples
-    }
-    return {**_attributes(samples), LABEL: of_words(_words(samples[LABEL])), **found}
+    found = {n: of_numbers(samples[n].to_numpy()) for n in COLUMNS if n in samples}
+    return {**_of_words(samples), **found}
+
+
+def _of_words(samples: "pd.DataFrame") -> dict[str, Sketch]:
+    return {**_attributes(samples), LABEL: of_words(_words(samples[LABEL]))}
 
 
 def _attributes(samples: "pd.DataFrame") -> dict[str, Sketch]:

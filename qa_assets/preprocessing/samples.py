@@ -1,7 +1,7 @@
 """The samples of one split, decoded: what training, evaluation, export and benchmarks read."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,21 +88,27 @@ def read_payloads(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pc = compute()
     chosen = None if wanted is None else pa.array(sorted(wanted), pa.string())
     for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
         body = snapshot.files[name]
         source = pa.BufferReader(body) if isinstance(body, bytes) else body
         with pq.ParquetFile(source, memory_map=True) as shard:
-            for number in range(shard.num_row_groups):
-                ids = shard.read_row_group(number, columns=["id"])["id"]
-                rows = None if chosen is None else pc.is_in(ids, value_set=chosen)
-                if rows is not None and not pc.any(rows).as_py():
-                    continue
-                payloads = shard.read_row_group(number, columns=["payload"])["payload"]
-                if rows is not None:
-                    ids, payloads = ids.filter(rows), payloads.filter(rows)
-                yield from zip(ids.to_pylist(), payloads.to_pylist(), strict=True)
+            yield from _wanted(shard, chosen)
+
+
+def _wanted(shard: Any, chosen: Any) -> "Iterator[tuple[str, bytes]]":
+    """Of one shard, the wanted samples; groups of rows without one are not read."""
+    import pyarrow as pa
+
+    sizes = [shard.metadata.row_group(n).num_rows for n in range(shard.num_row_groups)]
+    ids = shard.read(columns=["id"])["id"]
+    rows = np.arange(len(ids)) if chosen is None else np.flatnonzero(compute().is_in(ids, chosen))
+    starts = np.cumsum([0, *sizes])
+    for number in np.unique(np.searchsorted(starts, rows, side="right") - 1).tolist():
+        inside = pa.array(rows[(rows >= starts[number]) & (rows < starts[number + 1])])
+        payloads = shard.read_row_group(number, columns=["payload"])["payload"]
+        taken = payloads.take(compute().subtract(inside, int(starts[number])))
+        yield from zip(ids.take(inside).to_pylist(), taken.to_pylist(), strict=True)
 
 
 def not_empty(**splits: LabelledSamples) -> None:

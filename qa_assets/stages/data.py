@@ -38,12 +38,12 @@ def versions(graph: Collector, pipeline: Pipeline) -> None:
 
         return snapshot(config.dataset, pipeline.name, root, scratch, earlier)
 
-    @graph.asset("datasets", kinds={"pyarrow"})
-    def sample_quality(dataset_snapshot: DatasetSnapshot) -> SampleQuality:
+    @graph.asset("datasets", kinds={"pyarrow"}, settings=pipeline.name)
+    def sample_quality(dataset_snapshot: DatasetSnapshot, earlier: Earlier) -> SampleQuality:
         """What each sample is like, which ones look the same, which are unlike their class."""
         from qa_assets.datasets.quality import quality
 
-        return quality(dataset_snapshot)
+        return quality(dataset_snapshot, earlier)
 
     @graph.asset("datasets", kinds={"pandas"}, settings=pipeline.name)
     def dataset_statistics(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+from qa_assets.core.zips import ZIP_ERRORS
 from qa_assets.training.weight_tensors import StoredTensor, corrupt, refused
 
 _MOST = 64 << 20
@@ -45,7 +46,7 @@ def read_zip(body: bytes, name: str) -> Mapping[str, StoredTensor]:
     try:
         with zipfile.ZipFile(BytesIO(body)) as pack:
             infos = {info.filename: info for info in pack.infolist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error) as error:
+    except ZIP_ERRORS as error:
         raise corrupt(name, f"is no whole zip: {str(error)[:100]}") from error
     stem = next((n.removesuffix("data.pkl") for n in infos if n.endswith("/data.pkl")), None)
     if stem is None:

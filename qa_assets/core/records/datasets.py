@@ -10,10 +10,11 @@ Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
 PARTS = "parts.parquet"
 PAYLOAD_SHARD, MEASURES_SHARD = "payload-{:05d}.parquet", "measures-{:05d}.parquet"
+ROWS, BLOCKS = "rows.parquet", "blocks.parquet"
 CONTACT_SHEET = "contact_sheet.png"
 STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
-SKETCHES, PREVIOUS = "sketches.json", "previous.json"
+SKETCHES, PREVIOUS, SHARD_SKETCHES = "sketches.json", "previous.json", "shards.json"
 LOOKS, PREVIOUS_LOOKS = "looks.parquet", "previous_looks.parquet"
 
 
@@ -48,6 +49,9 @@ class DatasetSnapshot(Record):
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
     ``measures-NNNNN.parquet``: what was measured of the samples of the shard of that number: key
     (the id as bytes) and the columns of ``qa_assets.datasets.contents``. ``contact_sheet.png``.
+    ``rows.parquet``: same rows as ``samples.parquet``: row of each among all measures.
+    ``blocks.parquet``, of sources that are arrays: digest of some pictures that lie behind one
+    another, and the row of each among all measures.
 
     Attributes:
         name: What people call the dataset; no part of its version.
@@ -105,7 +109,8 @@ class DatasetStatistics(Record):
     Files: ``statistics.parquet``: one row a class: label, samples, share, and of the pixels in
     [0, 1] brightness_mean, brightness_std, contrast_mean, width_min, width_max, height_min,
     height_max, bytes_mean. ``classes.svg``: bars of the class counts. ``sketches.json``: one
-    mergeable sketch a column, by class. ``looks.parquet``: id and thumbnail of some samples.
+    mergeable sketch a column. ``shards.json``: those of the measures of the largest shards, by the
+    digest of these. ``looks.parquet``: id and thumbnail of some samples.
     ``previous.json``, ``previous_looks.parquet``: those of the version before, if any.
 
     Attributes:

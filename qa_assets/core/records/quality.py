@@ -7,7 +7,7 @@ from typing import Literal
 from qa_assets.core.record import Markdown, Metadata, Record, table
 from qa_assets.core.records.comparison import FirstRelease
 
-QUALITY = "quality.parquet"
+QUALITY, PAIRS = "quality.parquet", "pairs.parquet"
 SUSPECTS = "suspects.parquet"
 ODDEST, SUSPECT_SHEET = "oddest.png", "suspects.png"
 
@@ -41,7 +41,8 @@ class SampleQuality(Record):
     Files: ``quality.parquet``: one row a sample, sorted by id: id, label, part, noticed, the
     measures (brightness, contrast, percentiles, entropy, sharpness, aspect, width, height), group
     (number of its group of alike samples, -1 without), oddness (largest robust distance from its
-    class) and odd_measure. One ``<measure>.svg`` a histogram. ``oddest.png``.
+    class) and odd_measure. ``pairs.parquet``: the pairs of rows that were compared closely, and
+    whether they look the same. One ``<measure>.svg`` a histogram. ``oddest.png``.
 
     Attributes:
         samples: How many were measured.

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined
+from qa_assets.datasets.blocks import Block, one_by_one
 from qa_assets.datasets.idx_files import idx_blocks, idx_header, looks_like_idx, read_idx
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
-from qa_assets.datasets.stored_png import pngs_of
 from qa_assets.datasets.trees import stamps
 
 CLASSES = 10
@@ -30,8 +32,12 @@ class Idx:
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every picture as a PNG, in the order of the file; ``t10k`` is the test part."""
+        yield from one_by_one(self.blocks(source, limits))
+
+    def blocks(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding | Block]:
+        """The same, about a MiB at a time."""
         for pictures in _picture_files(source):
-            yield from read_pair(pictures, _labels_beside(pictures))
+            yield from _blocks(pictures, _labels_beside(pictures))
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
         """One a file."""
@@ -49,6 +55,41 @@ def read_pair(pictures: Path, labels: Path) -> Iterator[RawSample | Finding]:
     Raises:
         InputRefused: ``IDX_*``: the files are damaged or do not belong together.
     """
+    yield from one_by_one(_blocks(pictures, labels))
+
+
+def _blocks(pictures: Path, labels: Path) -> Iterator[RawSample | Finding | Block]:
+    numbers = _labels_of(pictures, labels)
+    part = "test" if pictures.name.startswith(("t10k", "test")) else ""
+    part = "train" if pictures.name.startswith("train") else part
+    classes = _classes(numbers.tolist())
+    words, start = tuple(map(str, range(classes))), 0
+    for pixels in idx_blocks(pictures, _PICTURES):
+        codes = numbers[start : start + len(pixels)]
+        usable = (codes >= 0) & (codes < classes) & (codes == np.trunc(codes))
+        known = np.where(usable, codes, 0).astype(np.int64)
+        block = Block(pixels, pictures.name, start, known, words, part)
+        if usable.all():
+            yield block
+        else:
+            yield from _usable(block, codes, usable)
+        start += len(pixels)
+
+
+def _usable(
+    block: Block, codes: NDArray[Any], usable: NDArray[np.bool_]
+) -> Iterator[RawSample | Quarantined]:
+    for place, sample in enumerate(block.samples()):
+        if usable[place]:
+            yield sample
+        else:
+            there = f"there are {len(block.words)} classes (sample {block.first + place})."
+            what = f"is labelled {codes[place]}; {there}"
+            yield Quarantined("LABEL_UNKNOWN", sample.name, what, "Correct the label.")
+
+
+def _labels_of(pictures: Path, labels: Path) -> NDArray[Any]:
+    """The labels, one a picture; the pictures are bytes."""
     header, numbers = idx_header(pictures, _PICTURES), read_idx(labels, 1)
     if header.shape[0] != len(numbers) or header.kind != np.uint8:
         for _ in idx_blocks(pictures, _PICTURES):  # a header that its file belies is said first
@@ -62,18 +103,7 @@ def read_pair(pictures: Path, labels: Path) -> Iterator[RawSample | Finding]:
         )
     if header.kind != np.uint8:
         raise InputRefused.of("IDX_TYPE", pictures.name, f"holds {header.kind}, bytes are read.")
-    part = "test" if pictures.name.startswith(("t10k", "test")) else ""
-    part = "train" if pictures.name.startswith("train") else part
-    within = pictures.name
-    classes = _classes(numbers.tolist())
-    bodies = (body for block in idx_blocks(pictures, _PICTURES) for body in pngs_of(block))
-    for place, (body, number) in enumerate(zip(bodies, numbers.tolist(), strict=True)):
-        name = f"{within}/{place:07d}"
-        if 0 <= number < classes:
-            yield RawSample(name, str(number), "", body, part)
-        else:
-            what = f"is labelled {number}; there are {classes} classes (sample {place})."
-            yield Quarantined("LABEL_UNKNOWN", name, what, "Correct the label.")
+    return numbers
 
 
 def _classes(labels: list[int]) -> int:

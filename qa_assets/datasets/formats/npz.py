@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.datasets.arrays import read_npz
+from qa_assets.core.zips import ZIP_ERRORS
+from qa_assets.datasets.arrays import StoredArray, read_npz
+from qa_assets.datasets.blocks import Block, one_by_one
 from qa_assets.datasets.formats.image_folder import PARTS
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
-from qa_assets.datasets.stored_png import pngs_of
 from qa_assets.datasets.trees import stamps
 
 PICTURES, LABELS, NAMES = "x", "y", "name"
@@ -30,8 +31,6 @@ CALLED = {
 PAIR = (PICTURES, LABELS)
 _RANKS = (3, 4)
 _CHANNELS = (1, 3)
-_BLOCK = 256
-"""Pictures that are encoded at once."""
 
 
 class Npz:
@@ -39,25 +38,30 @@ class Npz:
 
     def fits(self, source: Path) -> bool:
         """A zip whose members are all NPY files."""
-        from zipfile import BadZipFile, ZipFile
+        from zipfile import ZipFile
 
         if not source.is_file() or source.stat().st_size == 0:
             return False
         try:
             with ZipFile(source) as archive:
                 names = archive.namelist()
-        except (BadZipFile, OSError, NotImplementedError):
+        except ZIP_ERRORS:
             return False
         return bool(names) and all(n.endswith(".npy") for n in names)
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every picture as a PNG, in the order of the array."""
+        yield from one_by_one(self.blocks(source, limits))
+
+    def blocks(self, source: Path, limits: SampleLimits) -> Iterator[Block]:
+        """The same, about a MiB at a time."""
         if not source.is_file():
             raise InputRefused.of("SET_MISSING", str(source), "does not exist or is a folder.")
         arrays = read_npz(source, limits)
         for found in paired(arrays, source):
             _refuse_other(found.pixels, source)
-            yield from _samples(found, source, arrays.get(NAMES))
+            named = NAMES in arrays and not found.part
+            yield from _blocks(found, source, arrays[NAMES].whole() if named else None)
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
         """One: the file's."""
@@ -75,16 +79,16 @@ class Pair:
 
     Attributes:
         part: The side they are meant for, as ``test``; "" where the names do not say.
-        pixels: One picture a row.
+        pixels: One picture a row, not yet read.
         labels: As many.
     """
 
     part: str
-    pixels: "NDArray[Any]"
+    pixels: StoredArray
     labels: "NDArray[Any]"
 
 
-def paired(arrays: "dict[str, NDArray[Any]]", source: Path) -> list[Pair]:
+def paired(arrays: Mapping[str, StoredArray], source: Path) -> list[Pair]:
     """Pictures and labels, as many of one as of the other.
 
     Raises:
@@ -108,17 +112,17 @@ def _meant(key: str) -> tuple[str, str] | None:
 
 
 def _pair(
-    part: str, keys: Mapping[str, str], arrays: "dict[str, NDArray[Any]]", source: Path
+    part: str, keys: Mapping[str, str], arrays: Mapping[str, StoredArray], source: Path
 ) -> Pair:
     missing = [k for k in PAIR if k not in keys]
     if missing:
         among = f" of the part {part!r}" if part else ""
         what = f"has no array {' and no '.join(missing)}{among}; it has {', '.join(arrays)}."
         raise InputRefused.of("NPZ_KEYS", source.name, what, "Save x=pictures, y=labels.")
-    pixels, labels = arrays[keys[PICTURES]], arrays[keys[LABELS]]
+    pixels, labels = arrays[keys[PICTURES]], arrays[keys[LABELS]].whole()
     if labels.ndim > 1 and labels.size == len(labels):
         labels = labels.reshape(-1)
-    if not pixels.ndim or labels.ndim != 1 or len(pixels) != len(labels):
+    if not pixels.shape or labels.ndim != 1 or len(pixels) != len(labels):
         what = f"holds samples of shape {pixels.shape} and labels of shape {labels.shape}."
         raise InputRefused.of("IDX_COUNT", source.name, what, "Save one label a sample.")
     if not len(pixels):
@@ -126,22 +130,21 @@ def _pair(
     return Pair(part, pixels, labels)
 
 
-def _samples(found: Pair, source: Path, names: "NDArray[Any] | None") -> Iterator[RawSample]:
+def _blocks(found: Pair, source: Path, names: "NDArray[Any] | None") -> Iterator[Block]:
     within = f"{source.name}/{found.part}" if found.part else source.name
-    pixels = found.pixels
-    flat = pixels[..., 0] if pixels.ndim == _RANKS[1] and pixels.shape[-1] == 1 else pixels
-    bodies = (
-        body for at in range(0, len(flat), _BLOCK) for body in pngs_of(flat[at : at + _BLOCK])
-    )
-    for place, (body, label) in enumerate(zip(bodies, found.labels, strict=True)):
-        called = str(names[place]) if names is not None and not found.part else f"{place:07d}"
-        yield RawSample(f"{within}/{called}", str(label), "", body, found.part)
+    words, codes = np.unique(found.labels, return_inverse=True)
+    spelt, start = [str(word) for word in words], 0
+    for pixels in found.pixels.pieces():
+        flat = pixels[..., 0] if pixels.ndim == _RANKS[1] and pixels.shape[-1] == 1 else pixels
+        there = slice(start, start + len(flat))
+        called = [str(name) for name in names[there]] if names is not None else ()
+        yield Block(flat, within, start, codes[there], spelt, found.part, called)
+        start += len(flat)
 
 
-def _refuse_other(pixels: "NDArray[Any]", source: Path) -> None:
-    grey_or_rgb = pixels.ndim == _RANKS[0] or (
-        pixels.ndim == _RANKS[1] and pixels.shape[-1] in _CHANNELS
-    )
+def _refuse_other(pixels: StoredArray, source: Path) -> None:
+    rank = len(pixels.shape)
+    grey_or_rgb = rank == _RANKS[0] or (rank == _RANKS[1] and pixels.shape[-1] in _CHANNELS)
     if pixels.dtype != np.uint8 or not grey_or_rgb:
         raise InputRefused.of(
             "NPY_TYPE",
@@ -151,7 +154,7 @@ def _refuse_other(pixels: "NDArray[Any]", source: Path) -> None:
         )
 
 
-def _remedy(pixels: "NDArray[Any]") -> str:
-    if pixels.ndim == _RANKS[1] and pixels.shape[1] in _CHANNELS:
+def _remedy(pixels: StoredArray) -> str:
+    if len(pixels.shape) == _RANKS[1] and pixels.shape[1] in _CHANNELS:
         return "Channels come last: save numpy.moveaxis(x, 1, -1)."
     return "Scale to 0..255 with a rule of your own."

@@ -1,0 +1,120 @@
+"""Which samples of a snapshot look the same, continued from what was found in an earlier one."""
+
+import inspect
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.digests import digest_json
+from qa_assets.core.record import Record
+from qa_assets.core.records.datasets import DatasetSnapshot
+from qa_assets.core.records.quality import PAIRS, SampleQuality
+from qa_assets.datasets import buckets, jpeg_copies, near_duplicates, thumbs
+from qa_assets.datasets.jpeg_copies import LARGEST, pairs_are_copies
+from qa_assets.datasets.measured import shards_by_digest
+from qa_assets.datasets.near_duplicates import Before, Confirm, Looks, Pairs, find
+from qa_assets.datasets.shards import measured_by
+from qa_assets.preprocessing.image import grey
+from qa_assets.preprocessing.samples import read_payloads
+
+_PAIRS = 1 << 14
+"""Pairs whose pixels are compared at once."""
+_ABOUT = b"compared"
+
+
+def alike(
+    snapshot: DatasetSnapshot, ids: Any, looks: Looks, earlier: Record | None = None
+) -> Pairs:
+    """Every pair of samples that may look the same, and whether it does.
+
+    Args:
+        snapshot: The samples.
+        ids: Arrow column of their ids, sorted.
+        looks: What they are compared by, in that order.
+        earlier: Judgement of an earlier snapshot: where this one holds all of its shards, only
+            what is new is compared.
+    """
+    before = _before(earlier, snapshot, looks) if isinstance(earlier, SampleQuality) else None
+    return find(looks, _closer_look(snapshot, ids, looks.sizes), before)
+
+
+def pairs_bytes(pairs: Pairs, snapshot: DatasetSnapshot, looks: Looks) -> bytes:
+    """The pairs as Parquet: first, second (rows of the sample table), tables, same."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, Any] = {
+        "first": pa.array(pairs.first.astype(np.uint32)),
+        "second": pa.array(pairs.second.astype(np.uint32)),
+        "tables": pa.array(pairs.tables),
+        "same": pa.array(pairs.same),
+    }
+    about = json.dumps({"by": _compared_by(looks), "shards": sorted(shards_by_digest(snapshot))})
+    table = pa.table(columns).replace_schema_metadata({_ABOUT: about.encode()})
+    out = pa.BufferOutputStream()
+    pq.write_table(table, out, compression="zstd", use_dictionary=False)
+    return out.getvalue().to_pybytes()
+
+
+def _before(earlier: SampleQuality, snapshot: DatasetSnapshot, looks: Looks) -> Before | None:
+    """What an earlier judgement is worth, if it is one of the same shards and more were added."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if PAIRS not in earlier.files:
+        return None
+    table = pq.read_table(pa.BufferReader(earlier.read(PAIRS)))
+    about = json.loads((table.schema.metadata or {}).get(_ABOUT, b"{}"))
+    if about.get("by") != _compared_by(looks):
+        return None
+    shards, there = shards_by_digest(snapshot), set[str](about["shards"])
+    known = [rows for digest, rows in shards.items() if digest in there]
+    if len(known) != len(there) or sum(map(len, known)) != earlier.samples:
+        return None
+    old = np.zeros(len(looks.plain), np.bool_)
+    for rows in known:
+        old[rows] = True
+    rows = np.flatnonzero(old)  # both tables are sorted by id, so the order of the old ones stays
+    first, second = (rows[table[name].to_numpy()] for name in ("first", "second"))
+    same = table["same"].to_numpy(zero_copy_only=False)
+    return Before(Pairs(first, second, table["tables"].to_numpy().copy(), same), ~old)
+
+
+def _compared_by(looks: Looks) -> str:
+    return digest_json([_code(), looks.tables])
+
+
+@cache
+def _code() -> str:
+    """Identity of the code that decides which samples look the same."""
+    modules = (buckets, jpeg_copies, near_duplicates, thumbs)
+    return digest_json([measured_by(), np.__version__, *map(inspect.getsource, modules)])
+
+
+def _closer_look(snapshot: DatasetSnapshot, ids: Any, sizes: NDArray[Any]) -> Confirm:
+    """Pairs of small pictures of one size are compared pixel by pixel, a few thousand at a time."""
+
+    def confirm(first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
+        found = np.ones(len(first), np.bool_)
+        same = (sizes[first] == sizes[second]).all(axis=1)
+        unsure = np.flatnonzero(same & (sizes[first].min(axis=1) <= LARGEST))
+        for at in range(0, len(unsure), _PAIRS):
+            rows = unsure[at : at + _PAIRS]
+            places = np.unique(np.concatenate([first[rows], second[rows]]))
+            pixels = _pixels(snapshot, ids, places)
+            found[rows] = pairs_are_copies(pixels, first[rows], second[rows])
+        return found
+
+    return confirm
+
+
+def _pixels(
+    snapshot: DatasetSnapshot, ids: Any, places: NDArray[np.intp]
+) -> dict[int, NDArray[np.uint8]]:
+    """Grey values of some samples by their place in the sample table."""
+    wanted = dict(zip(ids.take(places).to_pylist(), places.tolist(), strict=True))
+    bodies = read_payloads(snapshot, frozenset(wanted))
+    return {wanted[sample]: grey(body) for sample, body in bodies}

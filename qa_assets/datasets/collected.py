@@ -1,0 +1,153 @@
+"""What a source held, before it is known whether that is a dataset, and the files made of it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.records.datasets import (
+    BLOCKS,
+    MEASURES_SHARD,
+    PARTS,
+    PAYLOAD_SHARD,
+    ROWS,
+    SAMPLES,
+    Quarantined,
+    Remark,
+)
+from qa_assets.datasets import keys
+from qa_assets.datasets.blocks import blocks_table
+from qa_assets.datasets.contents import WORDS
+from qa_assets.datasets.intake import Taken
+from qa_assets.datasets.merge import Merged
+from qa_assets.datasets.remarks import NAMED, remarks_of, remarks_of_copies
+from qa_assets.datasets.shards import Earlier, Pair, ShardWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE = (
+    *("id", "label", "group", "name", "attributes"),
+    *("copies", "bytes", "format", "width", "height", "mode"),
+)
+_OF_CONTENT = ["bytes", "format", "width", "height", "mode"]
+_DISTINCT = ("id", "name")
+_SLICE = 1 << 16
+"""Rows of the sample table that are written at once."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a source holds, before it is known whether that is a dataset.
+
+    Attributes:
+        taken: One row a usable file, in the order of reading, and what is not usable.
+        facts: One row a content of the files, and maybe some that are no longer used.
+        merged: One row a content.
+        shards: The new contents.
+        earlier: Those that an earlier snapshot has.
+    """
+
+    taken: Taken
+    facts: "pa.Table | None"
+    merged: Merged
+    shards: ShardWriter
+    earlier: Earlier
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Row among the facts of each file that was found."""
+        assert self.facts is not None
+        found = keys.of_column(self.taken.found["key"])
+        return keys.locate(found, keys.of_column(self.facts["key"]))
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Row among the facts of each sample."""
+        return self.places[self.merged.first]
+
+    @property
+    def aside(self) -> list[Quarantined]:
+        """What was set aside."""
+        return [*self.taken.aside, *self.merged.conflicts]
+
+    def noticed(self) -> tuple[tuple[Remark, ...], dict[str, int]]:
+        """What is odd about the rest: the first of each kind, and how often by kind."""
+        import pyarrow as pa
+
+        remarks, counts = list(self.taken.noticed), self.taken.counts.copy()
+        for found in remarks_of_copies(self.merged.repeated):
+            remarks += found.first[: max(0, NAMED - counts[found.code])]
+            counts[found.code] += found.count
+        if self.facts is None:
+            return tuple(remarks), dict(counts)
+        told = self.facts.select(WORDS).take(pa.array(self.places))
+        return remarks_of(told.append_column("name", self.taken.found["name"]), remarks, counts)
+
+    def files(self) -> Mapping[str, bytes | Path]:
+        """The files of its snapshot, written into the folder of the shards."""
+        import pyarrow as pa
+
+        assert self.facts is not None
+        folder, old = self.shards.folder, sum(map(len, self.earlier.facts))
+        used = np.zeros(len(self.facts), np.bool_)
+        used[self.rows] = True
+        pairs = [*self.earlier.kept(folder, used[:old]), *self.shards.kept(used[old:])]
+        place = np.where(used, np.cumsum(used) - 1, -1)  # among the measures that are kept
+        rows = pa.table({"row": place[self.rows].astype(np.uint32)})
+        tables = {ROWS: rows, BLOCKS: blocks_table(self.taken.met, place[self.places])}
+        written = {
+            n: _parquet(folder / n, t.schema, [t]) for n, t in tables.items() if t is not None
+        }
+        return {**_tables(self, folder), **_numbered(pairs), **written}
+
+
+def _numbered(pairs: list[Pair]) -> Mapping[str, Path]:
+    payloads = {PAYLOAD_SHARD.format(n): pair.payloads for n, pair in enumerate(pairs)}
+    return payloads | {MEASURES_SHARD.format(n): pair.measures for n, pair in enumerate(pairs)}
+
+
+def _tables(found: Collected, folder: Path) -> Mapping[str, Path]:
+    """The sample table and what stands beside it as files."""
+    import pyarrow as pa
+
+    assert found.facts is not None
+    ids = found.merged.keys
+    facts = found.facts.select(_OF_CONTENT).take(pa.array(found.rows))
+    rows = found.merged.columns
+    for name in _OF_CONTENT:
+        rows = rows.append_column(name, facts[name])
+    numbers = ("copies", "bytes", "width", "height")
+    schema = pa.schema([(n, pa.int64() if n in numbers else pa.string()) for n in TABLE])
+    samples = (
+        pa.table([keys.spelt(ids[start : start + _SLICE]), *piece.columns], schema=schema)
+        for start, piece in _pieces(rows.select(TABLE[1:]), schema)
+    )
+    parts = pa.schema([("part", pa.string())])
+    sides = (piece for _, piece in _pieces(rows.select(["part"]), parts))
+    return {
+        SAMPLES: _parquet(folder / SAMPLES, schema, samples),
+        PARTS: _parquet(folder / PARTS, parts, sides),
+    }
+
+
+def _pieces(rows: "pa.Table", schema: "pa.Schema") -> "Iterator[tuple[int, pa.Table]]":
+    import pyarrow as pa
+
+    fields = pa.schema([schema.field(n) for n in rows.column_names])
+    for start in range(0, len(rows), _SLICE):
+        yield start, rows.slice(start, _SLICE).cast(fields)
+
+
+def _parquet(place: Path, schema: "pa.Schema", pieces: "Iterable[pa.Table]") -> Path:
+    import pyarrow.parquet as pq
+
+    options: Mapping[str, Any] = {"use_dictionary": [n for n in schema.names if n not in _DISTINCT]}
+    with pq.ParquetWriter(place, schema, compression="zstd", **options) as out:
+        for piece in pieces:
+            out.write_table(piece)
+    return place
