@@ -1,7 +1,6 @@
 """Which samples of a snapshot look the same, continued from what was found in an earlier one."""
 
 import inspect
-import json
 from functools import cache
 from typing import Any
 
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 from qa_assets.core.digests import digest_json
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import DatasetSnapshot
-from qa_assets.core.records.quality import PAIRS, SampleQuality
-from qa_assets.datasets import buckets, jpeg_copies, near_duplicates, thumbs
+from qa_assets.core.records.quality import PAIRS, QUALITY, SampleQuality
+from qa_assets.datasets import buckets, jpeg_copies, keys, near_duplicates, thumbs
 from qa_assets.datasets.jpeg_copies import LARGEST, pairs_are_copies
-from qa_assets.datasets.measured import shards_by_digest
 from qa_assets.datasets.near_duplicates import Before, Confirm, Looks, Pairs, find
 from qa_assets.datasets.shards import measured_by
 from qa_assets.preprocessing.image import grey
@@ -34,14 +32,14 @@ def alike(
         snapshot: The samples.
         ids: Arrow column of their ids, sorted.
         looks: What they are compared by, in that order.
-        earlier: Judgement of an earlier snapshot: where this one holds all of its shards, only
+        earlier: Judgement of an earlier snapshot: where this one holds all of its samples, only
             what is new is compared.
     """
-    before = _before(earlier, snapshot, looks) if isinstance(earlier, SampleQuality) else None
+    before = _before(earlier, ids, looks) if isinstance(earlier, SampleQuality) else None
     return find(looks, _closer_look(snapshot, ids, looks.sizes), before)
 
 
-def pairs_bytes(pairs: Pairs, snapshot: DatasetSnapshot, looks: Looks) -> bytes:
+def pairs_bytes(pairs: Pairs, looks: Looks) -> bytes:
     """The pairs as Parquet: first, second (rows of the sample table), tables, same."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -52,35 +50,34 @@ def pairs_bytes(pairs: Pairs, snapshot: DatasetSnapshot, looks: Looks) -> bytes:
         "tables": pa.array(pairs.tables),
         "same": pa.array(pairs.same),
     }
-    about = json.dumps({"by": _compared_by(looks), "shards": sorted(shards_by_digest(snapshot))})
-    table = pa.table(columns).replace_schema_metadata({_ABOUT: about.encode()})
+    table = pa.table(columns).replace_schema_metadata({_ABOUT: _compared_by(looks).encode()})
     out = pa.BufferOutputStream()
     pq.write_table(table, out, compression="zstd", use_dictionary=False)
     return out.getvalue().to_pybytes()
 
 
-def _before(earlier: SampleQuality, snapshot: DatasetSnapshot, looks: Looks) -> Before | None:
-    """What an earlier judgement is worth, if it is one of the same shards and more were added."""
+def _before(earlier: SampleQuality, ids: Any, looks: Looks) -> Before | None:
+    """What an earlier judgement is worth: one by today's code, of samples that are all there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if PAIRS not in earlier.files:
         return None
     table = pq.read_table(pa.BufferReader(earlier.read(PAIRS)))
-    about = json.loads((table.schema.metadata or {}).get(_ABOUT, b"{}"))
-    if about.get("by") != _compared_by(looks):
+    about: dict[bytes, bytes] = table.schema.metadata or {}
+    if about.get(_ABOUT) != _compared_by(looks).encode():
         return None
-    shards, there = shards_by_digest(snapshot), set[str](about["shards"])
-    known = [rows for digest, rows in shards.items() if digest in there]
-    if len(known) != len(there) or sum(map(len, known)) != earlier.samples:
+    body = earlier.files[QUALITY]
+    source = pa.BufferReader(body) if isinstance(body, bytes) else body
+    was = keys.read(pq.read_table(source, columns=["id"])["id"])
+    rows = keys.locate(was, keys.read(ids))
+    if (rows < 0).any():
         return None
-    old = np.zeros(len(looks.plain), np.bool_)
-    for rows in known:
-        old[rows] = True
-    rows = np.flatnonzero(old)  # both tables are sorted by id, so the order of the old ones stays
+    new = np.ones(len(looks.plain), np.bool_)
+    new[rows] = False
     first, second = (rows[table[name].to_numpy()] for name in ("first", "second"))
     same = table["same"].to_numpy(zero_copy_only=False)
-    return Before(Pairs(first, second, table["tables"].to_numpy().copy(), same), ~old)
+    return Before(Pairs(first, second, table["tables"].to_numpy().copy(), same), new)
 
 
 def _compared_by(looks: Looks) -> str:

@@ -77,7 +77,7 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
         oddest=odd,
         files={
             QUALITY: _written(samples, judged),
-            PAIRS: pairs_bytes(pairs, snapshot, looks),
+            PAIRS: pairs_bytes(pairs, looks),
             **pictures,
             **({ODDEST: sheet_of(snapshot, [(o.id, o.label) for o in odd])} if odd else {}),
         },
