@@ -35,7 +35,7 @@ def pictures(count: int, seed: int = 0, side: int = 10) -> Pixels:
     """Smooth ones of a few kinds, some of them twice with a little noise."""
     draw = np.random.default_rng(seed)
     kinds = np.random.default_rng(99).random((4, side, side)) * 200
-    smooth = kinds[draw.integers(0, 4, count)] + draw.random((count, side, side)) * 55
+    smooth = kinds[draw.integers(0, 4, count)] + draw.random((count, side, side)) * 8
     return smooth.astype(np.uint8)
 
 
