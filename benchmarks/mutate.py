@@ -37,10 +37,10 @@ DECIDING = (
         "suites", "thresholds", "training")),
 )  # fmt: skip
 MORE_TESTS = {
+    "gates": ["test_posted.py"],
     "checks/behavior": ["evaluation/test_behavior.py"],
     "checks/leakage": ["datasets/test_quality.py"],
     "checks/preprocessing": ["preprocessing/test_contract.py"],
-    "checks/released": ["evaluation/test_comparison.py"],
     "checks/review": ["datasets/test_spot_check.py"],
     "checks/suites": ["checks/test_expectations.py"],
     "release/advice": ["release/test_report.py"],
@@ -106,6 +106,10 @@ def _is_node(node: object) -> bool:
     return isinstance(node, ast.AST)
 
 
+def _none(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
+
+
 def _changes(node: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
     if isinstance(node, ast.Compare) and type(node.ops[0]) in OPPOSITE:
         yield (
@@ -117,7 +121,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
     if isinstance(node, ast.If | ast.IfExp | ast.While):
         test = ast.UnaryOp(ast.Not(), node.test)
         yield f"if {ast.unparse(node.test)}: the other branch", {"test": test}
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and not _none(node.value):
         yield f"return {ast.unparse(node.value)[:60]}: None", {"value": ast.Constant(None)}
     if isinstance(node, ast.Constant):
         yield from _other_constants(node.value)
@@ -175,7 +179,7 @@ def tests_of(module: str) -> list[str]:
     folder, _, file = module.rpartition("/")
     own = TESTS / folder / f"test_{file}.py"
     more = [str(TESTS / name) for name in MORE_TESTS.get(module, [])]
-    return [*([str(own)] if own.exists() else []), *more]
+    return [*more, *([str(own)] if own.exists() else [])]
 
 
 def main(*modules: str) -> int:

@@ -9,8 +9,10 @@ import pytest
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.release import GateSettings, Release
 from qa_assets.core.store import LocalStore
-from qa_assets.release.gate_settings import EVIDENCE, gate_settings, released_under_others
+from qa_assets.release.gate_settings import gate_settings, released_under_others
 
+EVIDENCE = "evidence/gate_settings.json"
+"""Where a release keeps the record of the asset ``gate_settings``."""
 STRICT = {"g": {"min_a": "0.9"}, "thresholds_reviewed": {}}
 LOOSE = {"g": {"min_a": "0.5"}, "thresholds_reviewed": {}}
 
@@ -46,7 +48,7 @@ def test_a_release_of_the_loosened_gates_does_not_make_them_the_measure(tmp_path
 def test_the_review_cannot_be_switched_off_in_passing(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     released(store, STRICT, at=1)
-    with pytest.raises(InputRefused, match="GATE_REVIEW_REMOVED"):
+    with pytest.raises(InputRefused, match="^GATE_REVIEW_REMOVED thresholds_reviewed: "):
         gate_settings(store, "p", {"g": {"min_a": "0.9"}})
 
 
