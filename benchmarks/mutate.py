@@ -39,7 +39,8 @@ DECIDING = (
 MORE_TESTS = {
     "gates": ["test_posted.py"],
     "checks/behavior": ["evaluation/test_behavior.py"],
-    "checks/leakage": ["datasets/test_quality.py"],
+    "checks/edge": ["checks/test_edge_limits.py"],
+    "checks/evaluation": ["checks/test_evaluation_limits.py"],
     "checks/preprocessing": ["preprocessing/test_contract.py"],
     "checks/review": ["datasets/test_spot_check.py"],
     "checks/suites": ["checks/test_expectations.py"],
