@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qa_assets.core.intervals import paired_difference, share
+from qa_assets.core.intervals import (
+    bootstrap_median,
+    difference,
+    mcnemar,
+    paired_difference,
+    share,
+    theil_sen,
+)
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
@@ -47,3 +54,50 @@ def test_the_paired_interval_covers_as_often_as_it_says(cells: tuple[float, floa
     found = [paired_difference(int(b), int(c), n) for b, c, _ in drawn]
     covered = np.mean([e.low <= truth <= e.high for e in found])
     assert 0.94 <= covered <= 0.985
+
+
+def test_intervals_of_few_samples_end_where_a_share_does() -> None:
+    assert (share(0, 3).low, share(3, 3).high) == (0.0, 1.0)
+    assert 0.0 < share(1, 3).low < share(1, 3).high < 1.0
+    alone = paired_difference(1, 0, 1)
+    assert (alone.value, alone.high, alone.n, alone.confidence) == (1.0, 1.0, 1, 0.95)
+    assert paired_difference(0, 1, 1).low == -1.0
+    for lost in (share(0, 0, confidence=0.8), paired_difference(0, 0, 0, confidence=0.8)):
+        assert (lost.n, lost.confidence) == (0, 0.8)
+    assert share(1, 3).confidence == 0.95
+    one, two = share(1, 1), share(0, 1)
+    assert (difference(one, two).high, difference(two, one).low) == (1.0, -1.0)
+
+
+@pytest.mark.parametrize("n", [2, 3, 30])
+def test_a_slope_is_theils_and_sens(n: int) -> None:
+    values = np.random.default_rng(n).normal(size=n) + 0.3 * np.arange(n)
+    assert theil_sen(values) == pytest.approx(stats.theilslopes(values).slope)
+
+
+def test_a_median_has_its_percentile_bootstrap() -> None:
+    values = np.random.default_rng(4).lognormal(size=25)
+    ours = bootstrap_median(values)
+    assert (ours.value, ours.n, ours.confidence) == (np.median(values), 25, 0.95)
+    reference = stats.bootstrap(
+        (values,), np.median, method="percentile", n_resamples=2000,
+        rng=np.random.default_rng(0), vectorized=True,
+    ).confidence_interval  # fmt: skip
+    assert (ours.low, ours.high) == pytest.approx((reference.low, reference.high))
+    narrow = bootstrap_median(values, confidence=0.5)
+    assert ours.low < narrow.low < narrow.high < ours.high
+    assert bootstrap_median(values, resamples=50) != ours
+
+
+def test_the_difference_of_two_samples_is_newcombes() -> None:
+    """Source: Newcombe (1998), table II, method 10: 56/70 and 48/80 give [0.0524, 0.3339]."""
+    found = difference(share(56, 70), share(48, 80))
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    assert (found.n, found.confidence) == (70, 0.95)
+
+
+@pytest.mark.parametrize(("better", "worse"), [(0, 0), (0, 1), (3, 9), (40, 40), (500, 420)])
+def test_mcnemar_is_the_exact_binomial_test(better: int, worse: int) -> None:
+    n = better + worse
+    right = stats.binomtest(better, n, 0.5).pvalue if n else 1.0
+    assert mcnemar(better, worse) == pytest.approx(right, rel=1e-9)

@@ -14,7 +14,7 @@ from qa_assets.checks.released import (
     slices_not_worse_than_released,
 )
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.intervals import difference, mcnemar, paired_difference, share
+from qa_assets.core.intervals import difference, paired_difference, share
 from qa_assets.core.record import Estimate
 from qa_assets.core.records.comparison import FLIPS, ReleaseBaseline, ReleaseComparison
 from qa_assets.core.records.datasets import SAMPLES
@@ -40,21 +40,6 @@ def wrong(*rows: int) -> list[int]:
 
 def compared(now: list[int], then: list[int]) -> ReleaseComparison:
     return compare(answered(CLASSES, LABELS, now), baseline(then))
-
-
-@pytest.mark.parametrize(("better", "worse"), [(0, 0), (0, 1), (3, 9), (40, 40), (500, 420)])
-def test_mcnemar_is_the_exact_binomial_test(better: int, worse: int) -> None:
-    from scipy.stats import binomtest
-
-    n = better + worse
-    right = binomtest(better, n, 0.5).pvalue if n else 1.0
-    assert mcnemar(better, worse) == pytest.approx(right, rel=1e-9)
-
-
-def test_the_difference_of_two_samples_is_newcombes() -> None:
-    """Source: Newcombe (1998), table II, method 10: 56/70 and 48/80 give [0.0524, 0.3339]."""
-    found = difference(share(56, 70), share(48, 80))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
 
 
 def test_the_interval_covers_what_it_promises() -> None:
