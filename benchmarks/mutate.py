@@ -39,6 +39,7 @@ DECIDING = (
 MORE_TESTS = {
     "gates": ["test_posted.py"],
     "checks/behavior": ["evaluation/test_behavior.py"],
+    "checks/data_integrity": ["checks/test_data_integrity_shown.py"],
     "checks/edge": ["checks/test_edge_limits.py"],
     "checks/evaluation": ["checks/test_evaluation_limits.py"],
     "checks/preprocessing": ["preprocessing/test_contract.py"],

@@ -1,3 +1,5 @@
+"""Is the data whole: each check on the digits, and with the fault planted."""
+
 from dataclasses import replace
 
 import pandas as pd
