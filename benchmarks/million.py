@@ -1,17 +1,21 @@
-"""Peak memory and time of each data asset on a million small pictures, made up and written as IDX.
+"""Peak memory and time of each data asset on a million small pictures, made up.
 
 Each asset runs in a process of its own, with its inputs from the store, as in the graph.
-Usage: python -m benchmarks.million [SAMPLES] [FOLDER]
+Usage: python -m benchmarks.million [SAMPLES] [idx | npz | webdataset | image_folder]
 """
 
+import io
 import json
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 SIDE, CLASSES, BLOCK = 12, 10, 1 << 14
 STEPS = ("dataset_snapshot", "sample_quality", "dataset_statistics", "dataset_splits")
@@ -20,31 +24,84 @@ import json, resource, sys, time
 from pathlib import Path
 from benchmarks.million import make
 began = time.perf_counter()
-digest = make(sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]))
+digest = make(sys.argv[1], Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([digest, time.perf_counter() - began, peak]))
 """
+Blocks = Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
 
-def write(folder: Path, samples: int) -> None:
+def pictures(samples: int) -> Blocks:
     """Smooth random pictures, each of one of ten kinds, so that they look alike as real ones do."""
     draw = np.random.default_rng(0)
     kinds = draw.random((CLASSES, SIDE, SIDE)) * 160
-    folder.mkdir(parents=True)
+    for start in range(0, samples, BLOCK):
+        kind = draw.integers(0, CLASSES, min(BLOCK, samples - start))
+        noise = draw.random((len(kind), SIDE, SIDE)) * 95
+        yield (kinds[kind] + noise).astype(np.uint8), kind.astype(np.uint8)
+
+
+def write_idx(place: Path, samples: int) -> None:
+    """Two files, as MNIST has them."""
+    place.mkdir()
     shapes = {"images-idx3-ubyte": (3, (samples, SIDE, SIDE)), "labels-idx1-ubyte": (1, (samples,))}
     for name, (rank, shape) in shapes.items():
         head = struct.pack(f">HBB{rank}I", 0, 8, rank, *shape)
-        (folder / name).write_bytes(head)
-    pictures, labels = ((folder / name).open("ab") for name in shapes)
-    with pictures, labels:
-        for start in range(0, samples, BLOCK):
-            kind = draw.integers(0, CLASSES, min(BLOCK, samples - start))
-            noise = draw.random((len(kind), SIDE, SIDE)) * 95
-            pictures.write((kinds[kind] + noise).astype(np.uint8).tobytes())
-            labels.write(kind.astype(np.uint8).tobytes())
+        (place / name).write_bytes(head)
+    images, labels = ((place / name).open("ab") for name in shapes)
+    with images, labels:
+        for pixels, kind in pictures(samples):
+            images.write(pixels.tobytes())
+            labels.write(kind.tobytes())
 
 
-def make(step: str, folder: Path, inputs: dict[str, str]) -> str:
+def write_npz(place: Path, samples: int) -> None:
+    """Arrays x and y, packed."""
+    pixels, kinds = zip(*pictures(samples), strict=True)
+    with place.open("wb") as out:
+        np.savez_compressed(out, x=np.concatenate(pixels), y=np.concatenate(kinds))
+
+
+def _files(samples: int) -> Iterator[tuple[int, int, bytes]]:
+    """Number, class and PNG of each picture."""
+    from PIL import Image
+
+    number = 0
+    for pixels, kinds in pictures(samples):
+        for picture, kind in zip(pixels, kinds.tolist(), strict=True):
+            out = io.BytesIO()
+            Image.fromarray(picture).save(out, "PNG", compress_level=1)
+            yield number, kind, out.getvalue()
+            number += 1
+
+
+def write_webdataset(place: Path, samples: int) -> None:
+    """One tar of 0000000.png with 0000000.cls."""
+    with tarfile.open(place, "w") as out:
+        for number, kind, body in _files(samples):
+            for ending, content in (("png", body), ("cls", str(kind).encode())):
+                member = tarfile.TarInfo(f"{number:07d}.{ending}")
+                member.size = len(content)
+                out.addfile(member, io.BytesIO(content))
+
+
+def write_image_folder(place: Path, samples: int) -> None:
+    """A file a picture, a folder a class."""
+    for kind in range(CLASSES):
+        (place / str(kind)).mkdir(parents=True)
+    for number, kind, body in _files(samples):
+        (place / str(kind) / f"{number:07d}.png").write_bytes(body)
+
+
+WRITE: dict[str, Callable[[Path, int], None]] = {
+    "idx": write_idx,
+    "npz": write_npz,
+    "webdataset": write_webdataset,
+    "image_folder": write_image_folder,
+}
+
+
+def make(step: str, folder: Path, layout: str, inputs: dict[str, str]) -> str:
     """Make one asset from its stored inputs, and store it; its digest."""
     from qa_assets.core.records.datasets import DatasetSnapshot
     from qa_assets.core.records.quality import SampleQuality
@@ -58,7 +115,7 @@ def make(step: str, folder: Path, inputs: dict[str, str]) -> str:
     store = LocalStore(folder / "store")
     with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
         if step == "dataset_snapshot":
-            settings = DatasetSettings(path="set", format="idx")
+            settings = DatasetSettings(path="set", format=layout)
             return store.put(snapshot(settings, "m", folder, Path(scratch)).content())
         taken = DatasetSnapshot.load(store.get(inputs["dataset_snapshot"]))
         if step == "sample_quality":
@@ -69,14 +126,13 @@ def make(step: str, folder: Path, inputs: dict[str, str]) -> str:
         return store.put(statistics(taken, judged).content())
 
 
-def main(samples: int, folder: Path) -> None:
+def main(samples: int, layout: str, folder: Path) -> None:
     """Print one row an asset."""
-    if not (folder / "set").exists():
-        write(folder / "set", samples)
+    WRITE[layout](folder / "set", samples)
     inputs: dict[str, str] = {}
-    sys.stdout.write(f"{'asset':20} {'samples':>9} {'seconds':>8} {'peak MiB':>9}\n")
+    sys.stdout.write(f"{layout:20} {'samples':>9} {'seconds':>8} {'peak MiB':>9}\n")
     for step in STEPS:
-        words = [sys.executable, "-c", CODE, step, str(folder), json.dumps(inputs)]
+        words = [sys.executable, "-c", CODE, step, str(folder), layout, json.dumps(inputs)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stderr)
@@ -87,8 +143,5 @@ def main(samples: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    if len(sys.argv) > 2:
-        main(count, Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory(prefix="qa-million-") as made:
-            main(count, Path(made))
+    with tempfile.TemporaryDirectory(prefix="qa-million-") as made:
+        main(count, sys.argv[2] if len(sys.argv) > 2 else "idx", Path(made))

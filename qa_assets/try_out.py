@@ -98,12 +98,19 @@ def is_table(path: Path) -> bool:
 
 
 def _overview(taken: DatasetSnapshot, kind: str) -> Section:
+    from qa_assets.core.records.datasets import PARTS
+    from qa_assets.core.tables import read_table
+
+    sides = Counter(read_table(taken, PARTS)["part"])
+    named = ", ".join(f"{side or 'none'} {n}" for side, n in sorted(sides.items()))
+    told = [("sides it names itself", f"{named}: splits: {{by: source}} keeps them")]
     rows = (
         ("format", kind),
         ("samples", taken.samples),
         ("classes", len(taken.classes)),
         ("set aside", len(taken.quarantined)),
         ("odd but used", sum(taken.remark_counts.values())),
+        *(told if set(sides) - {""} else []),
         ("version", taken.version[:12]),
     )
     return Section("What it is", ("what", "found"), rows)

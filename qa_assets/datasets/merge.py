@@ -85,6 +85,7 @@ def merge(found: "pa.Table") -> Merged:
     first, grouped = first[~bad], grouped[~bad]
     columns = {n: found[n].take(pa.array(first)) for n in ("label", "name", "part", "attributes")}
     columns["group"] = found["group"].take(pa.array(grouped))
+    columns["part"] = _sides(columns["part"], repeated, np.flatnonzero(~bad))
     columns["copies"] = pa.array(copies[~bad].astype(np.int64))
     return Merged(ids[first], first, pa.table(columns), repeated, conflicts)
 
@@ -100,6 +101,29 @@ def _repeated(
     texts = found.select(["name", "label", "group", "part"]).take(places)
     columns = {n: np.array(texts[n].to_pylist(), object) for n in texts.column_names}
     return pd.DataFrame({"content": content[rows], "place": places, **columns})
+
+
+def _sides(parts: Any, repeated: "pd.DataFrame", contents: NDArray[np.intp]) -> Any:
+    """The parts of samples, all of them where the same bytes stand in several.
+
+    Args:
+        parts: One a sample.
+        repeated: As of :class:`Merged`.
+        contents: The content of each sample.
+    """
+    import pyarrow as pa
+
+    named: Any = repeated[repeated["part"] != ""] if len(repeated) else repeated
+    if not len(named):
+        return parts
+    several = named.groupby("content")["part"].agg(lambda p: ",".join(sorted(set(p))))
+    rows = np.searchsorted(contents, several.index.to_numpy())
+    there = (rows < len(contents)) & (
+        contents[np.minimum(rows, len(contents) - 1)] == several.index
+    )
+    whole = np.array(parts.to_pylist(), object)
+    whole[rows[there]] = several.to_numpy()[there]
+    return pa.chunked_array([pa.array(whole, pa.string()).dictionary_encode()])
 
 
 def _conflicts(same: "pd.DataFrame") -> Iterator[Quarantined]:

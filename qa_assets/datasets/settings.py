@@ -70,8 +70,12 @@ class DatasetSettings(Frozen):
 
 
 class SplitSettings(Frozen):
-    """Which share, or which groups, are held out."""
+    """Which share, or which groups, are held out, or that the source says so itself."""
 
+    by: Literal["content", "source"] = "content"
+    """``source``: the sides that the source itself names: folders ``train``, ``val``, ``test``, a
+    column ``split``, ``x_train`` and ``x_test``. A side it does not name is cut from its train part
+    by the share."""
     test: Share = 0.2
     """Share of the groups held out for the final judgement; unused where they are named."""
     validation: Share = 0.1
@@ -92,6 +96,8 @@ class SplitSettings(Frozen):
         for name, groups in (("test", self.test_groups), ("validation", self.validation_groups)):
             if not groups and not getattr(self, name):
                 raise ValueError(f"{name} is 0 and no group is named: nothing would be measured")
+        if self.by == "source" and (self.test_groups or self.validation_groups):
+            raise ValueError("by: source takes the sides from the source; name no groups")
         both = sorted(set(self.test_groups) & set(self.validation_groups))
         if both:
             raise ValueError(f"groups named for test and for validation: {', '.join(both)}")

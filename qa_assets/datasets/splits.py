@@ -3,30 +3,39 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from typing import get_args
+from typing import Any, get_args
 
 from qa_assets.core.attributes import ATTRIBUTES
 from qa_assets.core.errors import InputRefused, Problem
-from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
+from qa_assets.core.records.datasets import PARTS, SAMPLES, DatasetSnapshot, DatasetSplits, Split
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.settings import SplitSettings
+from qa_assets.datasets.source import visible
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 _BITS = 64
+_SHOWN = 3
 
 
 def split(snapshot: DatasetSnapshot, settings: SplitSettings) -> DatasetSplits:
     """Assign every sample, without looking at any other one.
 
     Raises:
-        InputRefused: ``SPLIT_GROUP_UNKNOWN``, ``SPLIT_EMPTY`` or ``SPLIT_CLASS_MISSING``.
+        InputRefused: ``SPLIT_GROUP_UNKNOWN``, ``SPLIT_EMPTY``, ``SPLIT_CLASS_MISSING`` or
+            ``SPLIT_UNNAMED``.
     """
-    import pandas as pd
-
-    samples = read_table(snapshot, SAMPLES)
-    labels, groups = list(samples["label"]), list(samples["group"])
-    _refuse_unknown_groups(set(groups), settings)
-    sides: list[Split] = [side(g, s, settings) for s, g in zip(samples["id"], groups, strict=True)]
+    samples: Any = read_table(snapshot, SAMPLES)
+    if ATTRIBUTES not in samples:
+        samples[ATTRIBUTES] = ""
+    named = _named(snapshot)
+    _refuse_unknown_groups(set(samples["group"]), settings)
+    if settings.by == "source":
+        samples = _as_named(samples, named, settings)
+    else:
+        pairs = zip(samples["id"], samples["group"], strict=True)
+        samples["split"] = [side(g, s, settings) for s, g in pairs]
+    columns = ["id", "label", "group", "split", ATTRIBUTES]
+    sides, labels, groups = (list(samples[n]) for n in ("split", "label", "group"))
     counts = Counter(sides)
     per_class = Counter(zip(sides, labels, strict=True))
     per_group = Counter(s for s, group in set(zip(sides, groups, strict=True)) if group)
@@ -34,14 +43,47 @@ def split(snapshot: DatasetSnapshot, settings: SplitSettings) -> DatasetSplits:
         s: {c: per_class[s, c] for c in snapshot.classes if per_class[s, c]} for s in SPLITS
     }
     _refuse_unusable(snapshot, counts, class_counts["train"])
-    columns = {"id": samples["id"], "label": labels, "group": groups, "split": sides,
-               ATTRIBUTES: samples.get(ATTRIBUTES, "")}  # fmt: skip
     return DatasetSplits(
         counts={s: counts[s] for s in SPLITS},
         groups={s: per_group[s] for s in SPLITS},
         class_counts=class_counts,
-        files={SAMPLES: table_bytes(pd.DataFrame(columns))},
+        by=settings.by,
+        named=dict(sorted(Counter(named).items())) if any(named) else {},
+        files={SAMPLES: table_bytes(samples[columns])},
     )
+
+
+def _named(snapshot: DatasetSnapshot) -> list[str]:
+    """The side, or sides, that the source puts each sample on."""
+    if PARTS not in snapshot.files:
+        return [""] * snapshot.samples
+    return read_table(snapshot, PARTS)["part"].tolist()
+
+
+def _as_named(samples: Any, named: list[str], settings: SplitSettings) -> Any:
+    """The samples, each as often as there are sides that the source puts it on."""
+    unnamed = [i for i, part in enumerate(named) if not set(part.split(",")) <= {*SPLITS}]
+    if unnamed:
+        some = ", ".join(visible(n) for n in samples["name"].iloc[unnamed[:_SHOWN]])
+        raise InputRefused.of(
+            "SPLIT_UNNAMED",
+            some,
+            f"and others ({len(unnamed)} of {len(named)} samples) are on no side by the source.",
+            "Put them into folders train, val or test (or a column split), or split by: content.",
+        )
+    rows = samples.assign(split=[part.split(",") for part in named]).explode("split")
+    missing = {s for s in ("test", "validation") if s not in set(rows["split"])}
+    cut = [
+        _cut(now, group, sample, missing, settings)
+        for now, group, sample in zip(rows["split"], rows["group"], rows["id"], strict=True)
+    ]
+    return rows.assign(split=cut)
+
+
+def _cut(now: str, group: str, sample: str, missing: set[str], settings: SplitSettings) -> str:
+    """The side of a sample of the train part, of which sides that are not named are cut."""
+    drawn = side(group, sample, settings) if now == "train" and missing else now
+    return drawn if drawn in missing else now
 
 
 def side(group: str, sample: str, settings: SplitSettings) -> Split:

@@ -1,16 +1,26 @@
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 from scipy.stats import kstest
 
+from qa_assets.checks.data_integrity import splits_disjoint
+from qa_assets.checks.leakage import splits_share_no_look
+from qa_assets.core.digests import digest_bytes
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
 from qa_assets.core.tables import read_table, table_bytes
+from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import DatasetSettings, SplitSettings
 from qa_assets.datasets.splits import place, side, split
-from qa_assets_tests.datasets.samples import DIGITS_SPLITS, digits
+from qa_assets_tests.datasets.samples import DIGITS_SPLITS, digits, picture, take, write
 
 
 def snapshot_of(rows: list[tuple[str, str, str]]) -> DatasetSnapshot:
@@ -124,6 +134,8 @@ def test_every_class_is_trained_on() -> None:
         {"test": "0.2"},
         {"test": -0.1},
         {"seed": -1},
+        {"by": "folders"},
+        {"by": "source", "test_groups": ("a",)},
         {"tests": 0.1},
     ],
 )
@@ -136,3 +148,81 @@ def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> 
 def test_a_group_pattern_compiles_and_has_one_group(pattern: str) -> None:
     with pytest.raises(ValidationError, match="group_pattern"):
         DatasetSettings(path="data", group_pattern=pattern)
+
+
+def jpeg(body: bytes) -> bytes:
+    out = io.BytesIO()
+    Image.open(io.BytesIO(body)).save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+def tree(root: Path, sides: Mapping[str, int], more: Mapping[str, bytes] | None = None) -> Path:
+    """Two classes, so many pictures of each on each side; all of them differ."""
+    files = dict(more or {})
+    for side_, (name, count) in enumerate(sides.items()):
+        for number in range(count):
+            for label in ("cat", "dog"):
+                seed = 1000 * side_ + 2 * number + (label == "dog")
+                files[f"data/{name}/{label}/{number}.png"] = picture(seed)
+    return write(root, files)
+
+
+def test_the_sides_of_the_source_are_kept(tmp_path: Path) -> None:
+    taken = take(tree(tmp_path, {"train": 6, "val": 2, "testing": 3}))
+    splits = split(taken, SplitSettings(by="source"))
+    assert (splits.counts, splits.by) == ({"train": 12, "validation": 4, "test": 6}, "source")
+    named: Any = read_table(taken, SAMPLES).set_index("id")["name"]
+    for sample, where in read_table(splits, SAMPLES)[["id", "split"]].to_numpy():
+        folder = named[sample].split("/")[0]
+        assert {"train": "train", "val": "validation", "testing": "test"}[folder] == where
+    assert splits_disjoint(splits, taken).outcome == "pass"
+    assert splits_share_no_look(splits, quality(taken), taken).outcome == "pass"
+    ours = split(take(tree(tmp_path / "b", {"train": 40, "test": 3})), SplitSettings())
+    assert (ours.by, ours.named) == ("content", {"test": 6, "train": 80})
+    assert "by: source" in str(ours.metadata()["the source itself names"])
+
+
+def test_a_side_that_is_not_named_is_cut_from_train_and_stays(tmp_path: Path) -> None:
+    chosen = SplitSettings(by="source", validation=0.2)
+    before = split(take(tree(tmp_path, {"train": 30, "test": 5})), chosen)
+    assert before.counts["test"] == 10
+    assert 2 < before.counts["validation"] < 25
+    after = split(take(tree(tmp_path, {"train": 40, "test": 5})), chosen)
+    then, now = (dict(read_table(s, SAMPLES)[["id", "split"]].to_numpy()) for s in (before, after))
+    assert then == {sample: now[sample] for sample in then}
+
+
+def test_leaks_between_the_sides_of_the_source_are_found_and_named(tmp_path: Path) -> None:
+    body = picture(0, 32)
+    leaks = {"data/train/cat/a.png": body, "data/test/cat/b.png": body}
+    taken = take(tree(tmp_path, {"train": 20, "test": 5}, leaks))
+    splits = split(taken, SplitSettings(by="source"))
+    verdict = splits_disjoint(splits, taken)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.sample_leak")
+    assert verdict.samples == (digest_bytes(body),)
+    write(tmp_path, {"data/test/cat/b.png": b"", "data/test/cat/c.jpg": jpeg(body)})
+    taken = take(tmp_path)
+    splits = split(taken, SplitSettings(by="source"))
+    assert splits_disjoint(splits, taken).outcome == "pass"
+    verdict = splits_share_no_look(splits, quality(taken), taken)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.leaked")
+    assert verdict.evidence["pairs"].rows[0][:2] == ("test/cat/c.jpg", "train/cat/a.png")
+    grouped = take(tree(tmp_path, {"train": 20, "test": 5}), group_pattern="/(3)[.]png")
+    verdict = splits_disjoint(split(grouped, SplitSettings(by="source")), grouped)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.group_leak")
+
+
+def test_samples_on_no_side_are_refused_by_name(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {f"data/{c}/{n}.png": picture(n + 50 * len(c)) for c in ("a", "bb") for n in range(3)},
+    )
+    with pytest.raises(InputRefused, match="SPLIT_UNNAMED.*[.]png.*6 of 6"):
+        split(take(tmp_path), SplitSettings(by="source"))
+
+
+def test_a_source_without_train_has_nothing_to_cut_from(tmp_path: Path) -> None:
+    taken = take(tree(tmp_path, {"val": 6, "test": 5}))
+    with pytest.raises(InputRefused) as caught:
+        split(taken, SplitSettings(by="source"))
+    assert {p.code for p in caught.value.problems} == {"SPLIT_EMPTY", "SPLIT_CLASS_MISSING"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qa_assets.core.record import Metadata, Record, table
+from qa_assets.core.record import Markdown, Metadata, Record, table
 
 Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
@@ -45,7 +45,8 @@ class DatasetSnapshot(Record):
     Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload),
     label, group, name (where it was found), attributes (see ``core.attributes``), copies
     (how often), bytes, format, width, height, mode.
-    ``parts.parquet``: same rows: part (the side the source puts it on, "" where it does not say).
+    ``parts.parquet``: same rows: part (the side the source puts it on, "" where it does not say;
+    with commas where the same bytes stand on several).
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
     ``measures-NNNNN.parquet``: what was measured of the samples of the shard of that number: key
     (the id as bytes) and the columns of ``qa_assets.datasets.contents``. ``contact_sheet.png``.
@@ -154,12 +155,21 @@ class DatasetSplits(Record):
     """Which sample is used for what; a sample never changes side when data grows.
 
     Files: ``samples.parquet``: id, label, group, attributes, split (train, validation or test),
-    sorted by id.
+    sorted by id. A sample that the source itself puts on two sides stands there twice.
+
+    Attributes:
+        counts: Samples by split.
+        groups: Groups by split.
+        class_counts: Samples by split and class.
+        by: What decides the side.
+        named: Samples by the side that the source names, whether or not it decides.
     """
 
     counts: Mapping[str, int]
     groups: Mapping[str, int]
     class_counts: Mapping[str, Mapping[str, int]]
+    by: Literal["content", "source"] = "content"
+    named: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def metadata(self) -> Metadata:
         """Counts a split, and a split and class."""
@@ -168,4 +178,10 @@ class DatasetSplits(Record):
             (s, n, self.groups.get(s, 0), *(self.class_counts[s].get(c, 0) for c in classes))
             for s, n in self.counts.items()
         ]
-        return {**self.counts, "splits": table(("split", "samples", "groups", *classes), rows)}
+        shown: dict[str, str | int | float | bool | Markdown] = dict(self.counts)
+        shown["splits"] = table(("split", "samples", "groups", *classes), rows)
+        shown["sides are decided by"] = "the source" if self.by == "source" else "content and group"
+        if self.named and self.by != "source":
+            sides = ", ".join(f"{name or 'no side'}: {n}" for name, n in self.named.items())
+            shown["the source itself names"] = f"{sides} (splits: {{by: source}} would use it)"
+        return shown
