@@ -16,6 +16,8 @@ FLOOR, PULL, DIFFERENCE, LEARNS, CLIPPED, LEFT, BLIND = 0.4, 0.05, 1e-3, 0.1, 0.
 (0.45 for two classes, more for more; label smoothing by 0.1 leaves 0.29); gradient that is left
 on sure wrong answers; difference of answers; fall of the loss; share of logits at the lowest;
 loss that is left on one batch learnt by heart; share of the input that nothing depends on."""
+HALF = 0.5
+"""Fall of the loss, of that at another rate, below which the rate explains what is not learnt."""
 _INPUT = {
     "departs": "preprocessing.departs",
     "not normalised": "preprocessing.normalisation_missing",
@@ -137,8 +139,11 @@ def rate_fault(probe: TrainingProbe, min_share: float = LEARNS) -> Finding | Non
 
 
 def label_fault(probe: TrainingProbe) -> Finding:
-    """Why held-out samples are not known though every part works."""
-    if fault := rate_fault(probe):
+    """Why held-out samples are not known though every part works.
+
+    They are not: so a rate that learns twice as fast explains it, before the labels are blamed.
+    """
+    if fault := rate_fault(probe, HALF):
         return fault
     before, after = probe.overfit
     if not after <= LEFT * before:  # it learns nothing at all, whatever the labels

@@ -43,7 +43,7 @@ BROAD = (
 )
 """Causes that another one of the same stage explains better: a leak is more than near duplicates,
 dark pictures look as if their labels were wrong."""
-VAGUE = ("", "data.counts")
+VAGUE = ("data.counts",)
 """Causes that any other one of the same stage explains better; the most telling one is taken."""
 
 
@@ -70,11 +70,11 @@ def diagnose(findings: Sequence[Finding]) -> Finding | None:
 
     Returns:
         None where everything passed. Where there are only symptoms, the first that says more than
-        that the whole became worse.
+        that the whole became worse; what has no cause at all names nothing, and comes last.
     """
-    named = [f for f in findings if not is_symptom(f)]
+    named = [f for f in findings if f.verdict.cause and not is_symptom(f)]
     if not named:
-        return min(findings, key=lambda f: _is(f, OVERALL), default=None)
+        return min(findings, key=lambda f: (not f.verdict.cause, _is(f, OVERALL)), default=None)
     beside = [f for f in named if f.stage == named[0].stage]
     return min(beside, key=_vagueness)
 

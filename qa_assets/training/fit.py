@@ -17,7 +17,15 @@ from qa_assets.core.records.training import Epoch, TrainedWeights
 from qa_assets.preprocessing.samples import LabelledSamples, not_empty
 from qa_assets.training.checkpoint import Standing, forget, keep, resume
 from qa_assets.training.determinism import deterministic, environment
-from qa_assets.training.loop import Batches, Learner, answers, learner, measure, one_pass
+from qa_assets.training.loop import (
+    Batches,
+    Learner,
+    answers,
+    learner,
+    measure,
+    one_pass,
+    share_of_rate,
+)
 from qa_assets.training.marks import majority, moved, shared
 from qa_assets.training.network import MODEL, WEIGHTS, state_of, weights_bytes, weights_digest
 from qa_assets.training.settings import TrainingSettings
@@ -157,11 +165,13 @@ def _epochs(run: _Run, name: str, unfinished: Path | None, identity: str) -> Ite
     standing = found or Standing(measure(run.learning, run.fitting)[0], (), {})
     yield standing
     while not _ended(standing.history, run.settings):
-        run.learning.begin(len(standing.history) + 1)
+        number = len(standing.history) + 1
+        run.learning.begin(number)
         batches = run.fitting.shuffled(run.settings.batch_size, order, **run.part)
         train_loss = one_pass(run.learning, batches)
         loss, accuracy = measure(run.learning, run.checking)
-        epoch = Epoch(len(standing.history) + 1, train_loss, loss, accuracy)
+        rate = share_of_rate(run.settings, number)
+        epoch = Epoch(number, train_loss, loss, accuracy, rate)
         history = (*standing.history, epoch)
         best = standing.best
         if run.settings.patience and best_epoch(history) == epoch.epoch:

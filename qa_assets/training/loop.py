@@ -166,10 +166,18 @@ def _rates(
     if settings.schedule == "constant":
         return ()
     first = [float(group["lr"]) for group in optimizer.param_groups]
-    shares = (
-        (1 + math.cos(math.pi * done / settings.epochs)) / 2 for done in range(settings.epochs)
-    )
-    return tuple(tuple(rate * share for rate in first) for share in shares)
+    epochs = range(1, settings.epochs + 1)
+    return tuple(tuple(rate * share_of_rate(settings, e) for rate in first) for e in epochs)
+
+
+def share_of_rate(settings: TrainingSettings, epoch: int) -> float:
+    """Size of the steps of an epoch, the first is 1, as a share of the set learning rate.
+
+    Source: Loshchilov and Hutter (2017), SGDR, equation 5, without restarts.
+    """
+    if settings.schedule == "constant":
+        return 1.0
+    return (1 + math.cos(math.pi * (epoch - 1) / settings.epochs)) / 2
 
 
 def _optimizer(

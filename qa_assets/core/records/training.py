@@ -8,12 +8,16 @@ from qa_assets.core.record import Estimate, Markdown, Metadata, Record, table
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the training split: mean losses, share of right answers."""
+    """One pass over the training split: mean losses, share of right answers.
+
+    ``rate`` is the size of its steps as a share of the set learning rate.
+    """
 
     epoch: int
     train_loss: float
     validation_loss: float
     validation_accuracy: float
+    rate: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
