@@ -17,7 +17,7 @@ FLOOR, PULL, DIFFERENCE, LEARNS, CLIPPED, LEFT, BLIND = 0.4, 0.05, 1e-3, 0.1, 0.
 on sure wrong answers; difference of answers; fall of the loss; share of logits at the lowest;
 loss that is left on one batch learnt by heart; share of the input that nothing depends on."""
 HALF = 0.5
-"""Fall of the loss, of that at a smaller rate, below which the rate is the reason for learning little."""
+"""Fall of the loss, of that at a smaller rate, below which the rate is why little is learnt."""
 _INPUT = {
     "departs": "preprocessing.departs",
     "not normalised": "preprocessing.normalisation_missing",
