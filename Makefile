@@ -42,12 +42,13 @@ mutate: $(VENV)/.dev
 # pictures: make the pictures of the README anew from the real thing (needs Chromium)
 pictures: $(VENV)/.dev
 	QA_WRITE_PICTURES=1 $(BIN)/python -m pytest -m browser
-# bench: the edge, memory at a million samples, and images a second: make bench FOLDERS='a b'
+# bench: the edge, memory at a million samples, images a second, and 1 % more: make bench FOLDERS='a b' MNIST=c
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet -e '.[bench]'
 	$(BIN)/python -m benchmarks.edge_latency
 	$(BIN)/python -m benchmarks.million
 	$(if $(FOLDERS),$(BIN)/python -m benchmarks.data $(FOLDERS))
+	$(if $(MNIST),$(BIN)/python -m benchmarks.growing $(MNIST))
 # clean: remove what runs left behind; the next run makes it again
 clean:
 	rm -rf .qa .dagster reports

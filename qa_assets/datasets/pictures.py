@@ -30,6 +30,8 @@ ODD = frozenset({"1", "CMYK", "YCbCr", "I;16", "I;16B"})
 ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B"})
 _ORIENTATION, _TURNS = 0x0112, range(1, 9)
+_TURNED_BY = frozenset({"exif", "xmp", "XML:com.adobe.xmp"})
+"""What a picture may say that it has to be turned by."""
 _ICC_SIGNATURE = slice(36, 40)
 _OURS = (png.SIGNATURE, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
 _FOREIGN = (
@@ -129,8 +131,6 @@ def _judge_header(image: "Image", limits: SampleLimits) -> Refusal | None:
 def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
     stored = image.mode
     image.load()
-    if image.format == "PNG" and _ends_black(image) and png.lacks_rows(payload):
-        return _TRUNCATED
     if stored == "F" and not np.isfinite(np.asarray(image)).all():
         return Refusal("IMG_NONFINITE", "has pixels that are not finite numbers.")
     if stored not in MODES:
@@ -139,16 +139,21 @@ def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
             f"stores pixels as {stored}, which 8 bits a channel would clip.",
             "Convert it to 8-bit grey or RGB with a scale that you choose.",
         )
+    luma = np.asarray(eight_bits(turned(image), "L"))
+    if image.format == "PNG" and _ends_black(image, luma) and png.lacks_rows(payload):
+        return _TRUNCATED
     name = "JPEG" if image.format == "MPO" else str(image.format)
     noticed = [*_odd_mode(image, stored), *_odd_metadata(image), *_trailing(name, payload)]
-    luma = np.asarray(eight_bits(turned(image), "L"))
     if luma.min() == luma.max():
         noticed.append("IMG_BLANK")
     return Picture(name, image.width, image.height, stored, tuple(noticed), luma)
 
 
-def _ends_black(image: "Image") -> bool:
+def _ends_black(image: "Image", luma: NDArray[np.uint8]) -> bool:
     """Whether the last row is all zeros, as a decoder leaves rows that are not there."""
+    last, upright = luma[-1], not image.info.keys() & _TURNED_BY
+    if upright and last.min() != last.max():
+        return False  # most pictures, at a tenth of the time
     return image.crop((0, image.height - 1, image.width, image.height)).getbbox() is None
 
 

@@ -1,0 +1,116 @@
+"""What a new version costs: snapshot, quality, duplicates and statistics of MNIST, then 1 % more.
+
+The assets are made as a run makes them: from a store, each record verified when it is read. Every
+row is a process of its own; "with start" counts its start and its imports, "work" does not.
+Usage: python -m benchmarks.growing FOLDER (with MNIST's four files, packed or not)
+"""
+
+import json
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from numpy.typing import NDArray
+
+MORE = 0.01
+ASSETS = ("dataset_snapshot", "sample_quality", "dataset_statistics")
+Numbers = NDArray[np.uint8]
+
+
+def read(folder: Path, name: str) -> Numbers:
+    """Values of one of MNIST's files."""
+    from qa_assets.datasets.idx_files import read_idx
+
+    place = folder / name if (folder / name).exists() else folder / f"{name}.gz"
+    return read_idx(place, 1 if "labels" in name else 3)
+
+
+def write(folder: Path, pictures: Numbers, labels: Numbers) -> None:
+    """Two IDX files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, values in (("images-idx3", pictures), ("labels-idx1", labels)):
+        head = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+        (folder / f"train-{name}-ubyte").write_bytes(head + values.tobytes())
+
+
+def make(root: Path) -> dict[str, float]:
+    """Bring the three assets up to date; seconds by what was counted."""
+    import pandas
+    import PIL.ImageDraw
+    import PIL.PngImagePlugin
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    from qa_assets import artifacts
+    from qa_assets.core.store import LocalStore
+    from qa_assets.datasets import quality, snapshot, statistics
+    from qa_assets.datasets.formats import idx
+    from qa_assets.datasets.settings import DatasetSettings, SplitSettings
+    from qa_assets.stages import data
+
+    assert all((pandas, PIL, pyarrow, quality, snapshot, statistics, idx))
+    config = SimpleNamespace(
+        dataset=DatasetSettings(path="set", format="idx"), splits=SplitSettings()
+    )
+    pipeline = SimpleNamespace(name="growing", config=config, root=root)
+    graph, store, digests = artifacts.Collector(), LocalStore(root / "store"), dict[str, str]()
+    data.versions(graph, pipeline)  # pyright: ignore[reportArgumentType]
+    wall, cpu, reused = time.perf_counter(), time.process_time(), 0
+    for name in ASSETS:
+        made = artifacts.obtain(graph.artifacts[name], digests, store)
+        digests[name], reused = made.digest, reused + made.reused
+    spent = time.process_time() - cpu
+    return {"wall": time.perf_counter() - wall, "cpu": spent, "reused": reused}
+
+
+def measure(root: Path) -> dict[str, float]:
+    """The same in a process of its own, with its start."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    code = (
+        "import json, sys; from pathlib import Path; from benchmarks.growing import make\n"
+        "print(json.dumps(make(Path(sys.argv[1]))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "whole wall": time.perf_counter() - began, "whole cpu": cpu}
+
+
+def main(folder: Path) -> None:
+    """Print one row a version, and what part of the full time it took."""
+    pictures, labels = (read(folder, f"train-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
+    new = round(len(pictures) * MORE)
+    other, named = (read(folder, f"t10k-{n}-ubyte")[:new] for n in ("images-idx3", "labels-idx1"))
+    grown = np.concatenate([pictures, other]), np.concatenate([labels, named])
+    columns = ("cpu", "wall", "whole cpu", "whole wall")
+    titles = "".join(f"{t:>15}" for t in ("work cpu", "work wall", "with start cpu", "wall"))
+    sys.stdout.write(f"{'version':26}{titles}   seconds\n")
+    with tempfile.TemporaryDirectory(prefix="qa-growing-") as made:
+        steps, full = Path(made) / "steps", Path(made) / "full"
+        write(steps / "set", pictures, labels)
+        write(full / "set", *grown)
+        rows = [(f"{len(pictures)} from nothing", measure(steps))]
+        write(steps / "set", *grown)
+        rows.append((f"{new} more", measure(steps)))
+        rows.append(("unchanged", measure(steps)))
+        rows.append((f"{len(grown[0])} from nothing", measure(full)))
+        if rows[2][1]["reused"] != len(ASSETS):
+            sys.exit("the unchanged version was made again")
+    for name, found in rows:
+        figures = "".join(f"{found[c]:15.2f}" for c in columns)
+        sys.stdout.write(f"{name:26}{figures}\n")
+    share = "".join(f"{rows[1][1][c] / rows[3][1][c]:15.1%}" for c in columns)
+    sys.stdout.write(f"{f'{MORE:.0%} more, of all of it':26}{share}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
