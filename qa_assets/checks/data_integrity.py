@@ -163,12 +163,14 @@ def splits_cover_classes(dataset_splits: DatasetSplits, *, min_samples: Count = 
     if not classes:
         return cannot_tell("the splits hold no samples")
     short = [(s, c) for s in counts for c in classes if counts[s].get(c, 0) < min_samples]
+    missing = [(s, c) for s, c in short if not counts[s].get(c, 0)]
+    named = missing or short
     rows = tuple((c, *(counts[s].get(c, 0) for s in counts)) for c in classes[:SHOWN])
     return none_of(
         [f"{c!r} in {s} ({counts[s].get(c, 0)} of at least {min_samples})" for s, c in short],
         "classes have too few samples",
-        cause="data.class_missing_in_split",
-        where={"split": short[0][0], "class": short[0][1]} if short else {},
+        cause="data.class_missing_in_split" if missing else "data.too_few_in_split",
+        where={"split": named[0][0], "class": named[0][1]} if named else {},
         evidence={"samples": Evidence(("class", *counts), rows)},
     )
 

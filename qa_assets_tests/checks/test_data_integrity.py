@@ -172,7 +172,14 @@ def test_a_class_missing_in_a_split_is_named() -> None:
 def test_the_fewest_samples_of_a_class_are_a_threshold() -> None:
     _, splits, _ = digits()
     assert splits_cover_classes(splits, min_samples=13).passed
-    assert not splits_cover_classes(splits, min_samples=14).passed
+    few = splits_cover_classes(splits, min_samples=14)
+    assert (few.outcome, few.cause) == ("fail", "data.too_few_in_split")
+    assert few.where["split"] == "validation"
+    counts = {s: dict(c) for s, c in splits.class_counts.items()}
+    del counts["test"]["3"]
+    both = splits_cover_classes(replace(splits, class_counts=counts), min_samples=14)
+    assert both.cause == "data.class_missing_in_split", "what is gone is said before what is rare"
+    assert both.where == {"split": "test", "class": "3"}
     empty = replace(splits, class_counts={"train": {}, "test": {}})
     assert splits_cover_classes(empty).outcome == "cannot tell"
 

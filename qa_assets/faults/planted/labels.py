@@ -129,7 +129,7 @@ def prior_drifted(site: Site, dose: float) -> None:
 @fault(
     "data",
     enters="dataset_snapshot",
-    causes=("data.counts",),
+    causes=("data.counts", "data.too_few_in_split"),
     mild=0.3,
     clear=0.7,
     source="DeepCrime: fewer training data",
