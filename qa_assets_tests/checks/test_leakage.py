@@ -13,7 +13,7 @@ Row = tuple[str, int]
 """Side and group of alike samples of one sample; -1 without."""
 
 
-def judged(*rows: Row, max_share: float = 0.0) -> Verdict:
+def judged(*rows: Row, **limits: float) -> Verdict:
     ids = [f"id{i:03}" for i in range(len(rows))]
     sides = pd.DataFrame({"id": ids, "split": [side for side, _ in rows]})
     looks = pd.DataFrame({"id": ids, "group": [group for _, group in rows]})
@@ -26,7 +26,7 @@ def judged(*rows: Row, max_share: float = 0.0) -> Verdict:
         counts={}, groups={}, class_counts={}, files={SAMPLES: table_bytes(sides)}
     )
     quality = SampleQuality(samples=len(rows), means={}, files={QUALITY: table_bytes(looks)})
-    return splits_share_no_look(splits, quality, snapshot, max_share=max_share)
+    return splits_share_no_look(splits, quality, snapshot, **limits)
 
 
 APART: tuple[Row, ...] = (("train", 1), ("train", 1), ("test", 2), ("test", 2), ("test", -1))
