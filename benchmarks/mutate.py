@@ -42,6 +42,7 @@ MORE_TESTS = {
     "checks/data_integrity": ["checks/test_data_integrity_shown.py"],
     "checks/edge": ["checks/test_edge_limits.py"],
     "checks/evaluation": ["checks/test_evaluation_limits.py"],
+    "checks/expectations": ["checks/test_expectations_shown.py"],
     "checks/export": ["checks/test_export_limits.py"],
     "checks/preprocessing": ["preprocessing/test_contract.py"],
     "checks/review": ["datasets/test_spot_check.py"],
