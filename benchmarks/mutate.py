@@ -38,7 +38,6 @@ DECIDING = (
 )  # fmt: skip
 MORE_TESTS = {
     "gates": ["test_posted.py"],
-    "checks/behavior": ["evaluation/test_behavior.py"],
     "checks/data_integrity": ["checks/test_data_integrity_shown.py"],
     "checks/edge": ["checks/test_edge_limits.py"],
     "checks/evaluation": ["checks/test_evaluation_limits.py"],
@@ -46,6 +45,7 @@ MORE_TESTS = {
     "checks/export": ["checks/test_export_limits.py"],
     "checks/preprocessing": ["preprocessing/test_contract.py"],
     "checks/review": ["datasets/test_spot_check.py"],
+    "checks/training": ["checks/test_training_limits.py"],
     "checks/suites": ["checks/test_expectations.py"],
     "release/advice": ["release/test_report.py"],
     "release/card": ["release/test_bundle.py"],
