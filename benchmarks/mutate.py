@@ -186,8 +186,14 @@ def tests_of(module: str) -> list[str]:
     return [*more, *([str(own)] if own.exists() else [])]
 
 
-def main(*modules: str) -> int:
-    """Print what survived and the share that was noticed, module by module."""
+def main(*words: str) -> int:
+    """Print what survived and the share that was noticed, module by module.
+
+    Args:
+        *words: Modules; a number before them is how many changes of each are tried.
+    """
+    counted = words[:1] if words and words[0].isdigit() else ()
+    most, modules = int(counted[0]) if counted else MOST, words[len(counted) :]
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and they cost two seconds
     for library in LIBRARIES:
         importlib.import_module(library)
@@ -199,8 +205,8 @@ def main(*modules: str) -> int:
             sys.stdout.write(f"{module}: its tests fail as it is, {tests}\n")
             return 1
         found = list(mutants(source))
-        if len(found) > MOST:
-            found = [found[i] for i in sorted(Random(0).sample(range(len(found)), MOST))]
+        if len(found) > most:
+            found = [found[i] for i in sorted(Random(0).sample(range(len(found)), most))]
         survived = [m for m in found if not noticed(name, path, m.source, tests)]
         whole = [whole[0] + len(found) - len(survived), whole[1] + len(found)]
         share = f"{len(found) - len(survived)} of {len(found)}"

@@ -42,6 +42,14 @@ def test_how_far_a_confidence_may_be_from_its_logits(by: float, passes: bool) ->
     assert outputs_valid(changed(move)).passed is passes
 
 
+def test_large_logits_have_a_softmax_too() -> None:
+    def enlarge(table: pd.DataFrame, logits: np.ndarray) -> None:
+        logits *= 450
+        table["confidence"] = 1.0
+
+    assert outputs_valid(changed(enlarge)).passed
+
+
 def test_what_is_found_in_the_answers_is_said() -> None:
     said = [
         outputs_valid(answered(CLASSES, LABELS, [1] * 150)).summary,
