@@ -44,6 +44,8 @@ MORE_TESTS = {
     "checks/expectations": ["checks/test_expectations_shown.py"],
     "checks/export": ["checks/test_export_limits.py"],
     "checks/preprocessing": ["preprocessing/test_contract.py"],
+    "checks/probe_shape": ["checks/test_probe.py"],
+    "checks/probe_steps": ["checks/test_probe.py"],
     "checks/review": ["datasets/test_spot_check.py"],
     "checks/training": ["checks/test_training_limits.py"],
     "checks/suites": ["checks/test_expectations.py"],
