@@ -76,6 +76,8 @@ def test_a_leak_is_a_growth_and_a_slope() -> None:
     assert "a call in KiB" in level.summary
     small = memory_does_not_grow(replace(GROWS, rss_growth_mib=8.0))
     assert (small.outcome, small.measured, small.limit) == ("pass", 8.0, 8.0)
+    both = memory_does_not_grow(replace(GROWS, rss_growth_mib=8.0, rss_slope_kib=1.0))
+    assert both.measured == 8.0
 
 
 def test_answers_that_are_no_numbers_are_named_before_other_classes() -> None:
