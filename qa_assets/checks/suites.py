@@ -5,6 +5,7 @@ suite is refused, because an expectation that never runs would be one that alway
 """
 
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ def run_suite(suite: Suite, table: "pd.DataFrame", *, key: str, file: str) -> li
         import great_expectations as gx  # 2.5 s
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it notes every folder
         native = [_native(e, place, file) for place, e in enumerate(suite.expectations)]
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)

@@ -222,7 +222,8 @@ def test_the_suite_is_a_threshold_that_names_a_file() -> None:
 
 
 PROBE = """
-import socket, sys
+import logging, socket, sys
+logging.basicConfig(level=logging.INFO)
 from pathlib import Path
 def refuse(*_, **__): raise AssertionError("a socket was opened")
 socket.socket.connect = refuse
