@@ -115,12 +115,12 @@ def run_suite(suite: Suite, table: "pd.DataFrame", *, key: str, file: str) -> li
     Raises:
         InputRefused: ``SUITE_UNKNOWN``: no such expectation; ``SUITE_SYNTAX``: not its arguments.
     """
+    logging.getLogger("great_expectations").propagate = False  # it notes every folder
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports a deprecated module
         import great_expectations as gx  # 2.5 s
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it notes every folder
         native = [_native(e, place, file) for place, e in enumerate(suite.expectations)]
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
