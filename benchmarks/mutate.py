@@ -49,10 +49,8 @@ MORE_TESTS = {
     "checks/review": ["datasets/test_spot_check.py"],
     "checks/training": ["checks/test_training_limits.py"],
     "checks/suites": ["checks/test_expectations.py"],
-    "release/advice": ["release/test_report.py"],
     "release/card": ["release/test_bundle.py"],
     "release/drawn": ["release/test_report.py"],
-    "release/suspects": ["release/test_report.py"],
 }
 """Where the tests of a module lie, if not in the file that mirrors it."""
 MOST = 150
