@@ -49,7 +49,6 @@ MORE_TESTS = {
     "checks/review": ["datasets/test_spot_check.py"],
     "checks/training": ["checks/test_training_limits.py"],
     "checks/suites": ["checks/test_expectations.py"],
-    "release/card": ["release/test_bundle.py"],
     "release/drawn": ["release/test_report.py"],
 }
 """Where the tests of a module lie, if not in the file that mirrors it."""
