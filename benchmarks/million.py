@@ -64,14 +64,12 @@ def write_npz(place: Path, samples: int) -> None:
 
 def _files(samples: int) -> Iterator[tuple[int, int, bytes]]:
     """Number, class and PNG of each picture."""
-    from PIL import Image
+    from qa_assets.datasets.stored_png import pngs_of
 
     number = 0
     for pixels, kinds in pictures(samples):
-        for picture, kind in zip(pixels, kinds.tolist(), strict=True):
-            out = io.BytesIO()
-            Image.fromarray(picture).save(out, "PNG", compress_level=1)
-            yield number, kind, out.getvalue()
+        for body, kind in zip(pngs_of(pixels), kinds.tolist(), strict=True):
+            yield number, kind, body
             number += 1
 
 

@@ -15,6 +15,8 @@ Row = tuple[object, ...]
 SHOWN = 15
 LOOK = InputSpec(height=16, width=16, channels=1)
 """What the label audit sees of a picture nobody has described yet."""
+GAINED = 0.25
+"""Of what the share of the largest class leaves open, a model that is worth asking knows more."""
 UNEVEN = 3.0
 """Samples of the largest class over those of the smallest from which they are worth a word."""
 
@@ -48,7 +50,7 @@ def try_pictures(path: Path) -> Iterator[Section]:
         yield from _findings(taken)
         yield from _of_quality(quality(taken))
         try:
-            yield from _of_labels(label_audit(taken, LOOK))
+            yield from _of_labels(label_audit(taken, LOOK), _largest(taken))
         except InputRefused as small:
             yield Section("Labels were not looked at", ("why",), ((str(small),),))
 
@@ -148,9 +150,21 @@ def _of_quality(found: SampleQuality) -> Iterator[Section]:
         yield Section("Unlike their class", columns, _rounded(odd))
 
 
-def _of_labels(audit: LabelAudit) -> Iterator[Section]:
+def _largest(taken: DatasetSnapshot) -> float:
+    """Share of the samples that are of the largest class."""
+    from qa_assets.core.records.datasets import SAMPLES
+    from qa_assets.core.tables import read_table
+
+    return max(Counter(read_table(taken, SAMPLES)["label"]).values()) / taken.samples
+
+
+def _of_labels(audit: LabelAudit, largest: float) -> Iterator[Section]:
     rows = [(s.name, s.label, s.suggested, s.score) for s in audit.suspects[:SHOWN]]
     title = f"Most suspicious of {audit.samples} labels (a model agrees with {audit.agreement:.1%})"
+    if audit.agreement - largest < GAINED * (1 - largest):
+        title += (
+            f": it hardly knows more than that {largest:.1%} are of one class, so trust it little"
+        )
     yield Section(title, ("name", "label", "rather", "score"), _rounded(rows))
 
 

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from qa_assets.core.errors import InputRefused
+from qa_assets.try_out import try_pictures
 from qa_assets_tests.datasets.samples import pets, picture, write
 
 
@@ -56,3 +59,33 @@ def test_an_array_without_labels_is_no_table(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "NPZ_KEYS x.npy" in done.stderr
     assert "numpy.savez" in done.stderr
+
+
+def test_sides_of_the_source_are_shown_and_labels_nobody_can_tell_are_said_to_be(
+    tmp_path: Path,
+) -> None:
+    names = (f"{side}/{c}/{n}" for side in ("train", "test") for c in "ab" for n in range(30))
+    write(tmp_path, {f"data/{name}.png": picture(n) for n, name in enumerate(names)})
+    sections = list(try_pictures(tmp_path / "data"))
+    rows = dict(row[:2] for row in sections[0].rows)
+    assert rows["sides it names itself"].startswith("test 60, train 60: splits: {by: source}")
+    assert "trust it little" in sections[-1].title
+    body = {f"data/{c}/{n}.png": picture(n + 100 * (c == "b"), 12) for c in "ab" for n in range(9)}
+    plain = list(try_pictures(write(tmp_path / "plain", body) / "data"))
+    assert "sides it names itself" not in dict(row[:2] for row in plain[0].rows)
+
+
+@pytest.mark.parametrize(
+    ("files", "remedy"),
+    [
+        ({"labels.csv": b"filename,label\nx.png,a\n"}, "rows of the table with other labels"),
+        ({"cat/a.png": picture(0)}, "a folder of pictures for each"),
+        ({"cat/a.png": b""}, "no usable sample; 1 set aside: cat/a.png. .*a folder of pictures"),
+    ],
+)
+def test_the_remedy_for_too_few_classes_speaks_of_how_the_data_is_laid_out(
+    tmp_path: Path, files: dict[str, bytes], remedy: str
+) -> None:
+    write(tmp_path / "data", files)
+    with pytest.raises(InputRefused, match=remedy):
+        list(try_pictures(tmp_path / "data"))

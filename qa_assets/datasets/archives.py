@@ -2,17 +2,18 @@
 
 import gzip
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.archive_rules import MIB, refused
 from qa_assets.datasets.settings import SampleLimits
-from qa_assets.datasets.tar_archives import TAR_BLOCK, checked_tar, gunzip
+from qa_assets.datasets.tar_archives import TAR_BLOCK, Listing, checked_tar, gunzip
 from qa_assets.datasets.zip_archives import open_zip, zip_reader
 
 Kind = Literal["zip", "tar", "tar.gz"]
@@ -74,8 +75,20 @@ def refuse_misnamed(source: Path, kind: Kind | None) -> None:
         raise refused("ARC_CORRUPT", source.name, "is no archive, or a damaged one.", "Fetch it.")
 
 
-def members(source: Path, limits: SampleLimits) -> Iterator[Member]:
-    """Every regular file of an archive, sorted by name; checked as a whole before the first.
+class Contents(Protocol):
+    """What an archive holds, checked as a whole; read as often as needed."""
+
+    def names(self) -> Iterator[str]:
+        """Every regular file, sorted."""
+        ...
+
+    def members(self) -> Iterator[Member]:
+        """The same files, to be read."""
+        ...
+
+
+def contents(source: Path, limits: SampleLimits) -> Contents:
+    """Judge an archive as a whole before its first member is read.
 
     Raises:
         InputRefused: ``ARC_*``: damaged, hostile or too large.
@@ -83,14 +96,12 @@ def members(source: Path, limits: SampleLimits) -> Iterator[Member]:
     kind = kind_of(source)
     refuse_misnamed(source, kind)
     if kind == "zip":
-        yield from _zip_members(source, limits)
-        return
+        return _Zip(open_zip(source, limits), source)
     opened = source.open("rb") if kind == "tar" else tempfile.TemporaryFile()  # noqa: SIM115
     stream = _Held(opened)
     if kind == "tar.gz":
         gunzip(source, stream.file, limits)
-    for name, offset, size in sorted(checked_tar(stream.file, source, limits)):
-        yield Member(name, (size, 0), partial(stream.piece, offset, size))
+    return _Tar(stream, checked_tar(stream.file, source, limits))
 
 
 class _Held:
@@ -108,8 +119,29 @@ class _Held:
         return self.file.read(size)
 
 
-def _zip_members(source: Path, limits: SampleLimits) -> Iterator[Member]:
-    archive = open_zip(source, limits)  # closed with the last member that reads from it
-    for info in sorted(archive.infolist(), key=lambda i: i.filename):
-        if not info.is_dir():
-            yield Member(info.filename, (info.file_size, 0), zip_reader(archive, info, source))
+@dataclass(frozen=True, slots=True)
+class _Tar:
+    stream: _Held
+    listing: Listing
+
+    def names(self) -> Iterator[str]:
+        return (name for name, _, _ in self.listing)
+
+    def members(self) -> Iterator[Member]:
+        for name, offset, size in self.listing:
+            yield Member(name, (size, 0), partial(self.stream.piece, offset, size))
+
+
+class _Zip:
+    def __init__(self, archive: zipfile.ZipFile, source: Path) -> None:
+        self._archive, self._source = archive, source  # closed with the last that reads from it
+        files = (i for i in archive.infolist() if not i.is_dir())
+        self._infos = sorted(files, key=lambda i: i.filename)
+
+    def names(self) -> Iterator[str]:
+        return (info.filename for info in self._infos)
+
+    def members(self) -> Iterator[Member]:
+        for info in self._infos:
+            read = zip_reader(self._archive, info, self._source)
+            yield Member(info.filename, (info.file_size, 0), read)

@@ -206,7 +206,10 @@ def refuse_unusable(
     problems = (Problem(q.code, q.item, q.message, q.remedy) for q in aside)
     if not classes:
         named = ", ".join(visible(q.item) for q in aside[:NAMED])
-        what = f"all {len(aside)} files were set aside ({named}, ...)." if aside else "is empty."
+        more = ", ..." if len(aside) > NAMED else ""
+        what = "is empty."
+        if aside:
+            what = f"holds no usable sample; {len(aside)} set aside: {named}{more}."
         remedy = f"Bring samples of at least two classes: {_LAYOUTS.get(layout, layout)}."
         raise InputRefused(Problem("SET_EMPTY", path, what, remedy), *problems)
     if len(classes) == 1:

@@ -14,6 +14,10 @@ BLOCK_BYTES = 2 << 20
 """Text of a CSV that is parsed at once. Arrow reads 32 blocks ahead, so resident memory stays below
 256 MiB, imports included, however long the table is; a row may not be longer than a block."""
 BATCH_ROWS = 65_536
+_TAKEN = (
+    "Give a CSV with a line of column names or a Parquet file; or pictures: a folder, zip, tar, \
+IDX or NPZ."
+)
 
 
 def sketch_file(source: Path) -> dict[str, Sketch]:
@@ -31,10 +35,10 @@ def sketch_file(source: Path) -> dict[str, Sketch]:
         for batch in _batches(source):
             merged = merge(merged, sketch_batch(batch))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        what = f"cannot be read as a table: {str(error)[:200]}."
-        raise InputRefused.of("CSV_ENCODING", source.name, what) from error
+        what = f"cannot be read as a table: {str(error)[:200].rstrip('.')}."
+        raise InputRefused.of("CSV_ENCODING", source.name, what, _TAKEN) from error
     if not merged or not any(s.count for s in merged.values()):
-        raise InputRefused.of("CSV_EMPTY", source.name, "has no rows.")
+        raise InputRefused.of("CSV_EMPTY", source.name, "has no rows.", _TAKEN)
     return merged
 
 

@@ -6,10 +6,16 @@ Source: CVE-2007-4559 (tar traversal); FACTS: the standard library's defaults ex
 import gzip
 import tarfile
 import zlib
+from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_assets.core.tables import compute
 from qa_assets.datasets.archive_rules import (
     MIB,
     check_count,
@@ -21,21 +27,65 @@ from qa_assets.datasets.archive_rules import (
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import shown, visible
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 TAR_BLOCK = 512
+_PIECE = 1 << 12
 
 
-def checked_tar(
-    stream: IO[bytes], source: Path, limits: SampleLimits
-) -> list[tuple[str, int, int]]:
-    """Name, offset and size of every regular file.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The regular files of a tar, sorted by name; two millions of them take some 100 MiB.
+
+    Attributes:
+        names: Arrow column of their names.
+        offsets: Where each begins.
+        sizes: How many bytes it has.
+    """
+
+    names: "pa.Array"
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def __iter__(self) -> Iterator[tuple[str, int, int]]:
+        for start in range(0, len(self.names), _PIECE):
+            piece = slice(start, start + _PIECE)
+            numbers = (self.offsets[piece].tolist(), self.sizes[piece].tolist())
+            yield from zip(self.names.slice(start, _PIECE).to_pylist(), *numbers, strict=True)
+
+
+def checked_tar(stream: IO[bytes], source: Path, limits: SampleLimits) -> Listing:
+    """Every regular file.
 
     Raises:
         InputRefused: ``ARC_*``.
     """
+    import pyarrow as pa
+
+    names: list[str] = []
+    numbers = array("q")
+    for name, offset, size in _judged(stream, source, limits):
+        names.append(name)
+        numbers.extend((offset, size))
+    column = pa.array(names, pa.string())
+    del names
+    order = compute().sort_indices(column)
+    column, places = column.take(order), np.frombuffer(numbers, np.int64).reshape(-1, 2)
+    again = compute().equal(column.slice(1), column.slice(0, max(len(column) - 1, 0)))
+    if compute().any(again).as_py():
+        name = column[compute().index(again, value=True).as_py()].as_py()
+        raise refused("ARC_DUPLICATE", visible(name), "stands twice in the archive.")
+    places = places[order.to_numpy()]
+    return Listing(column, places[:, 0], places[:, 1])
+
+
+def _judged(
+    stream: IO[bytes], source: Path, limits: SampleLimits
+) -> Iterator[tuple[str, int, int]]:
+    """Name, offset and size of every regular file, in the order of the archive."""
     length = stream.seek(0, 2)
     stream.seek(0)
-    found: list[tuple[str, int, int]] = []
-    names: set[str] = set()
     count = total = 0
     for entry in _tar_entries(stream, source):
         count, total = count + 1, total + entry.size
@@ -47,19 +97,17 @@ def checked_tar(
         _check_tar_kind(entry)
         if entry.offset_data + entry.size > length:
             raise torn(source)
-        if entry.isdir():
-            continue
-        if entry.name in names:
-            raise refused("ARC_DUPLICATE", visible(entry.name), "stands twice in the archive.")
-        names.add(entry.name)
-        found.append((shown(entry.name).removeprefix("./"), entry.offset_data, entry.size))
-    return found
+        if not entry.isdir():
+            yield shown(entry.name).removeprefix("./"), entry.offset_data, entry.size
 
 
 def _tar_entries(stream: IO[bytes], source: Path) -> Iterator[tarfile.TarInfo]:
     try:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
-            yield from archive
+            kept: Any = getattr(archive, "members", [])
+            while entry := archive.next():
+                kept.clear()  # all that were read, a kilobyte each
+                yield entry
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise torn(source) from error
     stream.seek(-min(TAR_BLOCK, stream.seek(0, 2)), 2)

@@ -1,6 +1,6 @@
 """A tree of named files, whether it lies in a folder or in an archive."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -38,11 +38,15 @@ def entries(source: Path, limits: SampleLimits) -> Iterator[Entry | Quarantined]
     if not is_archive(source):
         yield from folders.walk(source)
         return
-    inside = archives.members(source, limits)
-    found = [m for m in inside if not any(map(folders.ignored, m.name.split("/")))]
-    top = _common_top([m.name for m in found])
-    for member in found:
-        yield replace(member, name=member.name.removeprefix(top))
+    inside = archives.contents(source, limits)
+    top = _common_top(name for name in inside.names() if not _left_behind(name))
+    for member in inside.members():
+        if not _left_behind(member.name):
+            yield replace(member, name=member.name.removeprefix(top))
+
+
+def _left_behind(name: str) -> bool:
+    return any(map(folders.ignored, name.split("/")))
 
 
 def is_archive(source: Path) -> bool:
@@ -72,8 +76,12 @@ def peek(source: Path, most: int) -> list[Entry]:
     return [entry for entry, _ in zip(found, range(most), strict=False)]
 
 
-def _common_top(names: list[str]) -> str:
+def _common_top(names: Iterable[str]) -> str:
     """The one folder that everything lies in two levels below, as archives of a folder have it."""
-    tops = {name.split("/")[0] for name in names}
-    deep = all(name.count("/") > 1 for name in names)
-    return f"{tops.pop()}/" if len(tops) == 1 and deep else ""
+    top = ""
+    for name in names:
+        first, _, rest = name.partition("/")
+        if "/" not in rest or top not in ("", f"{first}/"):
+            return ""
+        top = f"{first}/"
+    return top

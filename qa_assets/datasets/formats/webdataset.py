@@ -1,6 +1,7 @@
 """WebDataset tar files: members of one sample share a key: ``017.png`` and ``017.cls``."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from qa_assets.core.errors import InputRefused
@@ -9,6 +10,7 @@ from qa_assets.datasets import trees
 from qa_assets.datasets.formats.image_folder import SUFFIXES
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+from qa_assets.datasets.trees import Entry
 
 CLASS = ".cls"
 """Ending of the member that holds the class, as text."""
@@ -30,19 +32,15 @@ class WebDataset:
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every picture with its class."""
         _refuse_missing(source)
-        found = [e for e in trees.entries(source, limits) if not isinstance(e, Quarantined)]
-        labels = {e.name.removesuffix(CLASS): e for e in found if e.name.endswith(CLASS)}
-        for entry in found:
-            if not entry.name.lower().endswith(SUFFIXES):
-                continue
-            payload = entry.read(limits.max_file_mib)
-            key = entry.name[: entry.name.index(".", entry.name.rfind("/") + 1)]
-            if isinstance(payload, Quarantined):
-                yield payload
-            elif key not in labels:
-                yield Quarantined("LABEL_MISSING", entry.name, "has no .cls beside it.", "Add it.")
+        waiting: dict[str, list[Entry]] = {}
+        for key, several in groupby(_used(source, limits), lambda entry: _key(entry.name)):
+            entries = [*waiting.pop(key, ()), *several]
+            if any(e.name.endswith(CLASS) for e in entries) and len(entries) > 1:
+                yield from _of_one(entries, limits)
             else:
-                yield _labelled(entry.name, payload, labels[key].read(limits.max_file_mib))
+                waiting[key] = entries  # its other members come behind a name in between
+        for entries in waiting.values():
+            yield from _of_one(entries, limits)
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
         """One: the archive's."""
@@ -51,6 +49,36 @@ class WebDataset:
 
 
 FORMATS.add("webdataset", WebDataset())
+
+
+def _used(source: Path, limits: SampleLimits) -> Iterator[Entry]:
+    """The pictures and classes, sorted by name."""
+    for entry in trees.entries(source, limits):
+        if not isinstance(entry, Quarantined) and _key(entry.name):
+            yield entry
+
+
+def _key(name: str) -> str:
+    """What the members of one sample share; nothing of what is neither picture nor class."""
+    if name.endswith(CLASS):
+        return name.removesuffix(CLASS)
+    pictured = name.lower().endswith(SUFFIXES)
+    return name[: name.index(".", name.rfind("/") + 1)] if pictured else ""
+
+
+def _of_one(entries: list[Entry], limits: SampleLimits) -> Iterator[RawSample | Quarantined]:
+    """The pictures of one key, with its class."""
+    label = next((e for e in entries if e.name.endswith(CLASS)), None)
+    for entry in entries:
+        if entry is label:
+            continue
+        payload = entry.read(limits.max_file_mib)
+        if isinstance(payload, Quarantined):
+            yield payload
+        elif label is None:
+            yield Quarantined("LABEL_MISSING", entry.name, "has no .cls beside it.", "Add it.")
+        else:
+            yield _labelled(entry.name, payload, label.read(limits.max_file_mib))
 
 
 def _labelled(name: str, payload: bytes, label: bytes | Quarantined) -> RawSample | Quarantined:
