@@ -122,6 +122,11 @@ def test_one_logit_is_its_own_margin() -> None:
     assert alone.evidence["the samples furthest apart"].rows[0] == ("s00", 0, 0, 1.0, 0.0)
 
 
+def test_of_two_classes_the_lead_of_the_one_over_the_other_is_shown() -> None:
+    two = held(RIGHT[:, 1:], RIGHT[:, 1:])
+    assert two.evidence["the samples furthest apart"].rows[0] == ("s00", 0, 0, 0.5, 0.0)
+
+
 @pytest.mark.parametrize(
     ("answers", "right", "said"),
     [

@@ -11,7 +11,10 @@ import pytest
 from qa_assets.core.digests import digest_bytes, digest_json
 from qa_assets.core.errors import GateFailed
 from qa_assets.core.record import Record
+from qa_assets.core.records.behavior import EdgeCases
+from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.records.release import Release
+from qa_assets.core.records.training import TrainedWeights
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict, cannot_tell
 from qa_assets.release.bundle import bundle
@@ -46,7 +49,15 @@ def test_a_release_holds_what_its_record_promises() -> None:
     judged = json.loads(release.read("verdicts.json"))
     assert judged.keys() == gates().keys() == set(release.gates)
     assert judged["evaluation: accuracy_reached"]["interval"] == [0.938, 0.971]
-    assert json.loads(release.read("settings.json"))["training"]["learning_rate"] == 0.003
+    settings = json.loads(release.read("settings.json"))
+    weights, model = records["trained_weights"], records["onnx_model"]
+    assert isinstance(weights, TrainedWeights)
+    assert isinstance(model, OnnxModel)
+    assert settings == {
+        "training": dict(weights.settings),
+        "environment": dict(weights.environment),
+        "model": dict(model.properties),
+    }
 
 
 def test_equal_evidence_is_the_same_release_in_any_order() -> None:
@@ -76,10 +87,23 @@ def test_a_gate_that_did_not_pass_keeps_it_shut_and_says_why() -> None:
         bundle("digits", evidence.records(), verdicts)
     low, unknown = failed.value.problems
     assert (low.code, low.item) == ("GATE_FAILED", "evaluation: accuracy_reached")
-    for words in ("accuracy is too low", "0.8512", "0.9", "0.81", "evaluation.accuracy_low"):
-        assert words in low.message
+    assert low.message == (
+        "accuracy is too low; measured 0.8512, limit 0.9; interval [0.81, 0.88]; "
+        "cause evaluation.accuracy_low."
+    )
+    assert (low.remedy, unknown.remedy) == ("", "Supply the evidence.")
     assert (unknown.code, unknown.item) == ("GATE_CANNOT_TELL", "onnx_model: answers_agree")
-    assert "no baseline" in unknown.message
+    assert unknown.message == "no baseline."
+    half = Verdict(outcome="fail", summary="it fell", measured=0.5)
+    assert refused_message(half) == "it fell."
+    assert refused_message(replace(half, limit=0.25)) == "it fell; measured 0.5, limit 0.25."
+
+
+def refused_message(verdict: Verdict) -> str:
+    with pytest.raises(GateFailed) as failed:
+        bundle("digits", evidence.records(), {"a: b": verdict})
+    (problem,) = failed.value.problems
+    return problem.message
 
 
 def test_without_a_gate_there_is_no_release() -> None:
@@ -99,6 +123,7 @@ def test_without_the_artifact_there_is_no_release(absent: str) -> None:
         ("onnx_model", evidence.onnx(weights_digest="0" * 64)),
         ("onnx_model", evidence.onnx(sha256="0" * 64)),
         ("edge_benchmark/ort_cpu", evidence.benchmark("ort-cpu", model_sha256="0" * 64)),
+        ("edge_cases", EdgeCases(model_sha256="0" * 64, labels=("a",))),
     ],
 )
 def test_evidence_of_other_bytes_is_refused(name: str, record: Record) -> None:
