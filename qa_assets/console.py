@@ -119,7 +119,7 @@ class Voice:
             yield
             return
         if not self.err.is_terminal:
-            stop = progress.listen(lambda t, s: self.err.print(f"  {t}") if s >= 1.0 else None)
+            stop = progress.listen(lambda t, _, ends: self.err.print(f"  {t}") if ends else None)
             try:
                 yield
             finally:
@@ -134,9 +134,9 @@ class Voice:
         with Progress(*columns, console=self.err, transient=True) as bar:
             task = bar.add_task(state_of, total=1.0)
 
-            def show(text: str, share: float) -> None:
+            def show(text: str, share: float, ends: bool) -> None:
                 bar.update(task, description=escape(text), completed=share)
-                if share >= 1.0:
+                if ends:
                     bar.console.print(f"  {escape(text)}")
 
             stop = progress.listen(show)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from qa_assets.console import SHOWN_OF_A_KIND, Voice
+from qa_assets.core import progress
 from qa_assets.core.errors import Problem
 
 MANY = [Problem("LABEL_MISSING", f"{n}.png", "lies in no class folder.") for n in range(25)]
@@ -26,3 +27,16 @@ def test_a_program_is_told_everything(capsys: pytest.CaptureFixture[str]) -> Non
     spoken = capsys.readouterr()
     assert len([json.loads(line) for line in spoken.out.splitlines()]) == len(MANY) + 1
     assert spoken.err == ""
+
+
+def test_where_there_is_no_terminal_each_finished_step_is_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Voice(as_json=False).progress("digits"):
+        progress.report("epoch 1 of 2", 0.5)
+        progress.report("labels_flipped (clear): gate", 0.5, step=True)
+        progress.report("digits/release: made", 1.0)
+    told = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    assert told == ["labels_flipped (clear): gate", "digits/release: made"]
+    progress.report("nobody listens any more", 1.0)
+    assert capsys.readouterr().err == ""

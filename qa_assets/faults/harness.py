@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qa_assets.config import Pipeline
 from qa_assets.core.diagnosis import diagnose
+from qa_assets.core.errors import QaError
 from qa_assets.core.records.faults import Alarm, CleanRun, Ending, FaultRun, Measured
 from qa_assets.core.store import LocalStore
 from qa_assets.core.verdict import Verdict
@@ -46,7 +47,11 @@ def run_fault(
     with tempfile.TemporaryDirectory(dir=store.scratch(), prefix="fault-") as folder:
         overlay = Overlay(Path(folder) / "store", store)
         site = copy_site(pipeline, f"{fault.name} {dose}", overlay, Path(folder))
-        fault.plant(site, amount)
+        try:
+            fault.plant(site, amount)
+        except Exception as error:  # written for other data or networks than this user's: said so
+            why = str(error) if isinstance(error, QaError) else f"{type(error).__name__}: {error}"
+            return _not_planted(fault, dose, why, time.perf_counter() - begun)
         with kept_in(overlay):
             artifacts, posted = build_graph(site.pipeline)
             course = follow(site.planted(artifacts, amount), posted, overlay, site)
@@ -69,6 +74,18 @@ def run_fault(
         plain_gate=low,
         measured=_measured(course),
         seconds=time.perf_counter() - begun,
+    )
+
+
+def _not_planted(fault: Fault, dose: Dose, why: str, seconds: float) -> FaultRun:
+    return FaultRun(
+        fault=fault.name,
+        stage=fault.stage,
+        dose=dose,
+        amount=fault.doses[dose],
+        ending="not planted",
+        cause=why[:200],
+        seconds=seconds,
     )
 
 

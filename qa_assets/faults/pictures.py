@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
+from qa_assets.core.errors import InputRefused
 from qa_assets.datasets.stored_png import png_of
 
 Pixels = NDArray[np.uint8]
@@ -29,8 +30,15 @@ class Folder:
         return sorted(p.name for p in self.root.iterdir() if p.is_dir())
 
     def files(self, *labels: str) -> list[Path]:
-        """Every picture, or those of some classes, in the order of their names."""
-        found = (p for p in self.root.rglob("*") if p.is_file())
+        """Every picture, or those of some classes, in the order of their names.
+
+        Raises:
+            InputRefused: ``FAULT_NOT_HERE``: the dataset is no folder of pictures.
+        """
+        found = [p for p in self.root.rglob("*") if p.is_file()]
+        if not found:
+            what, remedy = "is no folder of pictures", "Faults of pictures are planted in those."
+            raise InputRefused.of("FAULT_NOT_HERE", self.root.name, f"{what}.", remedy)
         return sorted(p for p in found if not labels or self.label(p) in labels)
 
     def label(self, path: Path) -> str:

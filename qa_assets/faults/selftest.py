@@ -124,10 +124,13 @@ def _all(
     with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
         place = (pipeline.folder, pipeline.root, store.root)
         waiting = [pool.submit(_run, place, task, accuracy) for task in tasks]
-        for i, future in enumerate(waiting):
-            result = future.result()
-            progress.report(_said(result), (i + 1) / len(waiting))
-            yield result
+        try:
+            for i, future in enumerate(waiting):
+                result = future.result()
+                progress.report(_said(result), (i + 1) / len(waiting), step=True)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)  # what nobody waits for any more is not begun
 
 
 def _run(place: tuple[Path, Path, Path], task: Task, accuracy: float) -> FaultRun | CleanRun:

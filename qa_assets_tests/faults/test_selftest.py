@@ -3,17 +3,20 @@
 import inspect
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from qa_assets.config import read_pipeline
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.faults import Alarm, CleanRun, FaultRun, GateSelftest, Measured
 from qa_assets.core.store import LocalStore
 from qa_assets.faults import matrix
 from qa_assets.faults.fault import FAULTS
+from qa_assets.faults.harness import run_fault
 from qa_assets.faults.overlay import Overlay
 from qa_assets.faults.pictures import Folder
 from qa_assets.faults.selftest import chosen, selftest
@@ -21,6 +24,7 @@ from qa_assets.faults.suggest import suggest
 from qa_assets_tests.conftest import Project
 
 A_TENTH = 10
+SHIPPED = Path(__file__).resolve().parents[2] / "qa_assets" / "defs" / "digits"
 
 
 def run_of(fault: str, dose: str = "clear", ending: str = "gate", **more: object) -> FaultRun:
@@ -102,6 +106,26 @@ def test_rates_count_what_escaped_and_what_cried_wolf() -> None:
     assert json.dumps(matrix.data(record))
     assert matrix.picture(record, ["g", "h"]).startswith(b"<svg")
     assert record.metadata()["clean runs blocked"] == 1
+
+
+def test_a_fault_that_cannot_be_planted_here_says_why_and_counts_in_no_rate(
+    tmp_path: Path,
+) -> None:
+    """Its data are one file, as those of IDX or NPZ are; the others go on."""
+    (tmp_path / "data.npz").write_bytes(b"PK")
+    defs = tmp_path / "defs"
+    shutil.copytree(SHIPPED, defs)
+    text = (defs / "defs.yaml").read_text(encoding="utf-8")
+    text = text.replace("path: data/digits  ", "path: data.npz  ")
+    text = text.replace("embedded: sklearn_digits", "").replace("image_folder", "npz")
+    (defs / "defs.yaml").write_text(text, encoding="utf-8")
+    pipeline, store = read_pipeline(defs, tmp_path), LocalStore(tmp_path / "store")
+    run = run_fault(pipeline, FAULTS["labels_flipped"], "clear", store, 0.9)
+    assert run.ending == "not planted"
+    assert "FAULT_NOT_HERE" in run.cause
+    assert not run.counts
+    assert not run.stopped
+    assert list(store.scratch().iterdir()) == []
 
 
 def test_a_suggested_threshold_lies_between_clean_runs_and_escaped_faults() -> None:

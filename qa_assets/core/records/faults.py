@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from qa_assets.core.intervals import share
 from qa_assets.core.record import Estimate, Metadata, Record, table
 
-Ending = Literal["gate", "refusal", "release", "crash", "escaped", "no effect"]
+Ending = Literal["gate", "refusal", "release", "crash", "escaped", "no effect", "not planted"]
 """What became of a faulted run.
 
 Stopped are three of them: ``gate``, a blocking gate failed or could not tell; ``refusal``, an asset
@@ -15,7 +15,8 @@ refused its input with a coded error; ``release``, every gate was passed by the 
 which judges anew, refused. Not stopped are ``escaped``, something was released, and ``crash``, an
 asset ended with an exception that no one had foreseen: nothing was released, by luck. Where a fault
 had ``no effect`` (copies that are merged, damage that was noticed and made anew) the released files
-are byte for byte those of the clean run: it is listed, and counted in no rate.
+are byte for byte those of the clean run, or could be ``not planted`` in this pipeline (its data
+are no folder of pictures, its network has no such layer), it is listed, and counted in no rate.
 """
 STOPS: tuple[Ending, ...] = ("gate", "refusal", "release")
 MATRIX = "matrix.svg"
@@ -55,7 +56,7 @@ class FaultRun:
         ending: What stopped it.
         first: Title of the first gate that did not pass, or the asset that refused.
         diagnosis: Title of the gate that was taken to name the fault, see ``core.diagnosis``.
-        cause: The cause it gives.
+        cause: The cause it gives; of a fault that could not be planted, why.
         alarms: Every gate that did not pass, in the order of the run.
         named: The diagnosis is right: its cause is one that the fault declares and, where the
             fault has culprits (class, layer, samples), it points at one of them.
@@ -88,7 +89,7 @@ class FaultRun:
     @property
     def counts(self) -> bool:
         """Whether it had an effect that could be noticed."""
-        return self.ending != "no effect"
+        return self.ending not in ("no effect", "not planted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
