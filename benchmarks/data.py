@@ -57,7 +57,8 @@ def measure(side: str, folder: Path) -> dict[str, float]:
 def warm(side: str) -> None:
     """Import what a side needs, so that its time is that of the images."""
     if side == "qa_assets":
-        names = ("pandas", "PIL.Image", "PIL.PngImagePlugin", "pyarrow.parquet")
+        names = ("pandas", "pyarrow.compute", "pyarrow.parquet")
+        names += tuple(f"PIL.{name}" for name in ("ImageDraw", "ImageOps", "PngImagePlugin"))
         rooms = ("snapshot", "quality", "statistics", "formats.image_folder")
         names += tuple(f"qa_assets.datasets.{room}" for room in rooms)
     else:
