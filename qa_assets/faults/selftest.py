@@ -23,6 +23,7 @@ from qa_assets.faults import matrix
 from qa_assets.faults.course import follow
 from qa_assets.faults.fault import FAULTS, Dose
 from qa_assets.faults.harness import kept_in, run_clean, run_fault
+from qa_assets.faults.pictured import as_pictures
 from qa_assets.graph import build_graph
 
 Task = tuple[str, Dose] | int
@@ -71,6 +72,7 @@ def selftest(
     """
     _forget(pipeline.name, store)
     with kept_in(store):
+        pipeline = as_pictures(pipeline, store)
         artifacts, posted = build_graph(pipeline)
         course = follow(artifacts, posted, store, everything=True)
     if course.findings or course.accuracy is None:
