@@ -64,16 +64,13 @@ def _settings(pipeline: Pipeline, snapshot: DatasetSnapshot) -> Mapping[str, Any
 
 def _write(snapshot: DatasetSnapshot, folder: Path) -> None:
     rows = read_table(snapshot, SAMPLES)[["id", "label", "group", "format"]]
+    texts = [[str(value) for value in rows[name]] for name in rows.columns]
     sides = [str(part).split(",")[0] for part in read_table(snapshot, PARTS)["part"]]
-    known = {row.id: (row, side) for row, side in zip(rows.itertuples(), sides, strict=True)}
+    known = {sample: said for sample, *said in zip(*texts, sides, strict=True)}
     for sample, payload in read_payloads(snapshot):
-        row, side = known[sample]
-        group = "".join(quote(c, safe="") if c in NO_NAME else c for c in str(row.group))
-        path = (
-            folder
-            / side
-            / str(row.label)
-            / f"{group}{'__' * bool(group)}{sample}.{str(row.format).lower()}"
-        )
+        label, group, kind, side = known[sample]
+        written = "".join(quote(c, safe="") if c in NO_NAME else c for c in group)
+        start = f"{written}__" if written else ""
+        path = folder / side / label / f"{start}{sample}.{kind.lower()}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(payload)
