@@ -200,12 +200,8 @@ def test_a_loss_that_still_falls_was_stopped_too_early() -> None:
     verdict = loss_settled(course(1.8, 1.6, 1.4, 1.2, 1.0, 0.8))
     assert (verdict.outcome, verdict.cause) == ("fail", "training.stopped_early")
     assert verdict.measured == pytest.approx(0.2 / 2.0)
-    small = replace(course(1.0, 0.8, 0.7, 0.68), initial_loss=2.0)
-    assert loss_settled(small, max_fall=0.02).passed
-    slowed = tuple(replace(e, rate=1 - i / 4) for i, e in enumerate(small.history))
-    verdict = loss_settled(replace(small, history=slowed), max_fall=0.02)
-    assert verdict.measured == pytest.approx(0.02 / 0.25 / 2.0), "at a quarter of the rate"
-    assert verdict.cause == "training.stopped_early"
+    assert loss_settled(course(1.0, 0.8, 0.7, 0.68)).passed
+    assert not loss_settled(course(1.0, 0.8, 0.7, 0.68), max_fall=0.009).passed
     assert not loss_settled(course(1.0)).passed, "one epoch that halves the loss is not the end"
     assert loss_settled(course()).outcome == "cannot tell"
     assert loss_settled(course(math.nan)).outcome == "cannot tell"
