@@ -206,7 +206,9 @@ def test_frozen_parameters_stay(tmp_path: Path) -> None:
 
 def test_a_last_batch_of_one_joins_its_neighbour(tmp_path: Path) -> None:
     settings = TrainingSettings(epochs=1, batch_size=32)  # 129 samples: four batches and one
-    fit(TRAIN, VALIDATION, SPEC, settings, written(tmp_path, TWO_LAYERS))
+    trained = fit(TRAIN, VALIDATION, SPEC, settings, written(tmp_path, TWO_LAYERS))
+    assert trained.moved["norm.weight"] > 0, "batch normalisation refuses a batch of one"
+    assert trained.samples["train"] % settings.batch_size == 1
 
 
 def test_progress_is_told_and_its_faults_are_not_the_models(tmp_path: Path) -> None:
