@@ -37,6 +37,7 @@ DECIDING = (
         "suites", "thresholds", "training")),
 )  # fmt: skip
 MORE_TESTS = {
+    "core/publish": ["core/test_publish_files.py"],
     "gates": ["test_posted.py"],
     "checks/data_integrity": ["checks/test_data_integrity_shown.py"],
     "checks/edge": ["checks/test_edge_limits.py"],
@@ -50,6 +51,8 @@ MORE_TESTS = {
     "checks/training": ["checks/test_training_limits.py"],
     "checks/suites": ["checks/test_expectations.py"],
     "release/drawn": ["release/test_report.py"],
+    "release/page": ["release/test_report.py"],
+    "release/report": ["release/test_report_read.py"],
 }
 """Where the tests of a module lie, if not in the file that mirrors it."""
 MOST = 150

@@ -19,6 +19,12 @@ def enough_light(
     """The pictures are not dark.
 
     Source: the tests.
+
+    Args:
+        dataset_statistics: What was measured.
+        baselines: Not looked at.
+        max_dark: Largest share of dark pictures a bin.
+        bins: How many there are.
     """
     return at_most(float(str(dataset_statistics)), max_dark * bins, "dark", cause="data.dark")
 
@@ -40,7 +46,8 @@ def test_everything_follows_from_the_function() -> None:
     made = declared()
     assert made.name == "enough_light"
     assert made.assets == ("dataset_statistics", "baselines")
-    assert made.description.startswith("The pictures are not dark.\n\nSource")
+    assert made.description == "The pictures are not dark.\n\nSource: the tests."
+    assert made.module == __name__
     fields = made.thresholds.model_fields
     assert (fields["max_dark"].default, fields["bins"].is_required()) == (0.1, True)
 
@@ -58,6 +65,9 @@ def test_absent_evidence_is_named_and_never_a_pass() -> None:
     verdict = made({"dataset_statistics": 0}, {"max_dark": 0.1, "bins": 1})
     assert verdict.outcome == "cannot tell"
     assert "baselines" in verdict.summary
+    assert (verdict.cause, verdict.where) == ("evidence.missing", {"asset": "baselines"})
+    neither = made({}, {"max_dark": 0.1, "bins": 1})
+    assert neither.where == {"asset": "dataset_statistics, baselines"}
     assert made({"dataset_statistics": 0, "baselines": 1}, {"max_dark": 0.1, "bins": 1}).passed
 
 

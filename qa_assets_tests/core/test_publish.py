@@ -12,7 +12,12 @@ import pytest
 
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.errors import EnvironmentFault, InputRefused
-from qa_assets.core.publish import MANIFEST, publish, replace_file, verify
+from qa_assets.core.publish import (
+    MANIFEST,
+    publish,
+    replace_file,
+    verify,
+)
 from qa_assets_tests.core.faulty import DiskFullAt, each_call, survives
 
 FILES = {"a.txt": b"alpha", "deep/b.bin": bytes(range(256)), "empty": b""}
@@ -137,6 +142,12 @@ def test_a_kill_at_any_call_leaves_all_or_nothing(tmp_path: Path) -> None:
             target.rename(tmp_path / f"whole-{points}")
     assert points > 20
     verify(target)
+
+
+def test_a_pointer_makes_the_folders_it_lies_in(tmp_path: Path) -> None:
+    pointer = tmp_path / "names" / "latest" / "digits"
+    replace_file(pointer, b"new\n")
+    assert pointer.read_bytes() == b"new\n"
 
 
 def test_a_kill_at_any_call_leaves_the_old_pointer_or_the_new(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused, QaError
 from qa_assets.core.publish import MANIFEST
-from qa_assets.core.store import LocalStore, content_digest
+from qa_assets.core.store import LocalStore, content_digest, short
 from qa_assets_tests.core.faulty import survives
 
 FILES = {"a": b"alpha", "b/c": b"beta"}
@@ -50,6 +51,36 @@ def test_put_twice_is_one_object_that_is_not_written_again(tmp_path: Path) -> No
     assert store.put(dict(reversed(FILES.items()))) == first
     assert (store.get(first) / "a").stat().st_mtime_ns == written
     assert len(list((tmp_path / "objects").glob("*/*"))) == 1
+
+
+def test_where_things_lie_in_a_store_that_an_earlier_version_wrote(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    digest = store.put(FILES)
+    store.point("latest/digits", digest)
+    assert (tmp_path / "objects" / digest[:2] / digest / "b" / "c").read_bytes() == b"beta"
+    assert (tmp_path / "names" / "latest" / "digits").read_text() == f"{digest}\n"
+
+
+def test_what_the_next_version_keeps_takes_no_second_copy(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    kept = store.get(store.put(FILES)) / "a"
+    (tmp_path / "loose").write_bytes(b"loose")
+    later = store.get(store.put({"a": kept, "loose": tmp_path / "loose"}))
+    assert (later / "a").stat().st_ino == kept.stat().st_ino
+    assert (later / "loose").stat().st_ino != (tmp_path / "loose").stat().st_ino
+
+
+def test_scratch_lies_on_the_disk_of_the_store(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "not" / "yet")
+    assert store.scratch() == store.scratch() == tmp_path / "not" / "yet" / "scratch"
+    assert store.scratch().is_dir()
+
+
+def test_a_digest_is_shortened_for_people_and_nonsense_is_too(tmp_path: Path) -> None:
+    assert short("0123456789abcdef" * 4) == "0123456789ab"
+    with pytest.raises(InputRefused) as error:
+        LocalStore(tmp_path).get("x" * 200)
+    assert error.value.problems[0].item == "x" * 80
 
 
 def test_a_damaged_object_is_refused_then_replaced(tmp_path: Path) -> None:
@@ -118,6 +149,10 @@ def test_a_name_points_and_is_swapped(tmp_path: Path) -> None:
     store.point("latest/digits/evaluation", "2" * 64)
     assert list(store.names("latest")) == ["latest/digits/evaluation"]
     assert list(store.names("nothing")) == []
+    (tmp_path / "names" / "latest" / ".digits.1.draft").write_bytes(b"never finished")
+    store.point("latest/ants/evaluation", "2" * 64)
+    assert list(store.names("latest")) == ["latest/ants/evaluation", "latest/digits/evaluation"]
+    assert time.time() - 60 < store.pointed_at("keys/a") < time.time() + 60
     assert store.resolve("keys") is None
     assert store.resolve("keys/a/below") is None
 

@@ -1,12 +1,16 @@
 """The samples that a verdict names: with what is known of them, and no more."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.evaluation import Predictions
 from qa_assets.core.tables import read_table, table_bytes
-from qa_assets.release.suspects import MAX_PICTURE_BYTES, Suspect, _picture, suspects
+from qa_assets.core.verdict import Verdict
+from qa_assets.release.report import ReportedVerdict, report
+from qa_assets.release.suspects import Suspect, _picture, suspects
 from qa_assets_tests.datasets.samples import digits
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -33,6 +37,7 @@ def test_without_ids_or_samples_nothing_is_shown() -> None:
     some = read_table(taken, SAMPLES)["id"].iloc[0]
     assert suspects([], taken, None) == {}
     assert suspects([some], None, None) == {}
+    assert suspects([some], replace(taken, files={}), None) == {}
     unread = Predictions(samples=0, classes=(), weights_digest="w")
     assert suspects([some], taken, unread)[some].answer == ""
 
@@ -42,8 +47,8 @@ def test_without_ids_or_samples_nothing_is_shown() -> None:
     [
         (PNG + b"x", "png"),
         (JPEG + b"x", "jpeg"),
-        (PNG.ljust(MAX_PICTURE_BYTES, b"x"), "png"),
-        (PNG.ljust(MAX_PICTURE_BYTES + 1, b"x"), ""),
+        (PNG.ljust(40_000, b"x"), "png"),
+        (PNG.ljust(40_001, b"x"), ""),
         (b"GIF89a", ""),
         (b"", ""),
     ],
@@ -51,6 +56,16 @@ def test_without_ids_or_samples_nothing_is_shown() -> None:
 def test_a_picture_is_shown_where_it_is_one_and_small(body: bytes, kind: str) -> None:
     shown = str(_picture(body))
     assert shown.startswith(f"data:image/{kind};base64,") if kind else shown == ""
+
+
+def test_a_page_shows_the_twelve_worst_and_names_the_others() -> None:
+    ids = tuple(f"{i:064x}" for i in range(13))
+    for count, listed in ((12, False), (13, True)):
+        verdict = Verdict(outcome="fail", summary="", samples=ids[:count])
+        judged = [ReportedVerdict("dataset_snapshot", "c", "It is so.", True, verdict)]
+        text = report("p", "", {}, judged, None).read("report.html").decode()
+        assert text.count("<li><") + text.count("<li>\n") - text.count("<li><a") == 12
+        assert (f"All {count} sample ids" in text) is listed
 
 
 def test_a_suspect_of_whom_nothing_is_known_is_an_id() -> None:
