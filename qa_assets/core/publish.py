@@ -7,10 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_file
 from qa_assets.core.errors import InputRefused, environment_fault
 from qa_assets.core.leftovers import draft_file, draft_prefix
+from qa_assets.core.unchanged import Mark, digest_of, link, mark_of, settle
 
 MANIFEST = "MANIFEST.json"
 Content = Mapping[str, bytes | Path]
@@ -20,7 +22,7 @@ Content = Mapping[str, bytes | Path]
 def manifest_of(files: Content) -> dict[str, str]:
     """SHA-256 of each file by name."""
     return {
-        name: digest_bytes(body) if isinstance(body, bytes) else digest_file(body)
+        name: digest_bytes(body) if isinstance(body, bytes) else digest_of(body)
         for name, body in sorted(files.items())
     }
 
@@ -57,13 +59,15 @@ def publish(
         raise environment_fault(error, str(target)) from error
     try:
         manifest: dict[str, str] = {}
+        marks: dict[str, Mark | None] = {}
         for name, body in sorted(files.items()):
             place = draft / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            if digests and _linked(place, body, immutable):
+            if digests and _linkable(body, immutable) and _linked(place, body, name, marks):
                 manifest[name] = digests[name]
             else:
                 _write(place, body)
+                marks[name] = mark_of(place)
                 manifest[name] = digest_file(place)
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
         for folder in {p.parent for p in draft.rglob("*")}:
@@ -71,6 +75,7 @@ def publish(
         draft.chmod(0o755)
         _rename(draft, target)
         sync_folder(target.parent)
+        settle(target, marks, manifest)
     except OSError as error:
         raise environment_fault(error, str(target)) from error
     finally:
@@ -108,7 +113,7 @@ def verify(folder: Path) -> dict[str, str]:
         if name not in manifest:
             raise _tampered(folder, name, "is not in the manifest")
         regular = found[name].is_file() and not found[name].is_symlink()  # a pipe would never end
-        if not regular or digest_file(found[name]) != manifest[name]:
+        if not regular or digest_of(found[name]) != manifest[name]:
             raise _tampered(folder, name, "has other bytes than were published")
     return manifest
 
@@ -181,12 +186,15 @@ def _write(place: Path, body: bytes | Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _linked(place: Path, body: bytes | Path, immutable: Path | None) -> bool:
-    """Make a second name for a file that stays as it is, where the file system can."""
-    if immutable is None or isinstance(body, bytes) or not body.is_relative_to(immutable):
-        return False
+def _linkable(body: bytes | Path, immutable: Path | None) -> TypeGuard[Path]:
+    """Whether it is a file that stays as it is."""
+    return isinstance(body, Path) and immutable is not None and body.is_relative_to(immutable)
+
+
+def _linked(place: Path, body: Path, name: str, marks: dict[str, Mark | None]) -> bool:
+    """Make a second name for a file, where the file system can."""
     try:
-        place.hardlink_to(body)
+        marks[name] = link(place, body)
     except OSError:  # a file system without links, or one that allows no more of them
         return False
     return True

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_assets.core.digests import digest_bytes, digest_file
+from qa_assets.core.digests import digest_bytes
 from qa_assets.core.records.datasets import ROWS, DatasetSnapshot
+from qa_assets.core.unchanged import digest_of
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
 
 
@@ -81,7 +82,7 @@ def shards_by_digest(snapshot: DatasetSnapshot) -> Mapping[str, NDArray[np.intp]
     found: dict[str, NDArray[np.intp]] = {}
     for name, rows in shards_of(snapshot):
         body = snapshot.files[name]
-        found[digest_bytes(body) if isinstance(body, bytes) else digest_file(body)] = rows
+        found[digest_bytes(body) if isinstance(body, bytes) else digest_of(body)] = rows
     return found
 
 

@@ -1,0 +1,97 @@
+"""Large files that this process has read whole: not read again while nothing touched them.
+
+A file counts as untouched by its device, inode, size and both of its times: that of the last change
+of an inode cannot be set back as that of its content can. What changed within a tick of the clock
+before it was read is not remembered, nor is anything on a file system without fine times.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from qa_assets.core.digests import digest_file
+
+LARGE = 1 << 20
+"""Bytes below which a file is read each time."""
+TICK_NS = 10_000_000
+"""Longest step of the clock that file systems take their times from: 100 ticks a second."""
+REMEMBERED_S = 600.0
+"""For so long: what a disk does to a file by itself changes none of its times."""
+_COARSE_NS = 1_000_000
+_MOST = 10_000
+
+
+class Mark(NamedTuple):
+    """What tells a touched file from an untouched one."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+_SEEN: dict[Mark, tuple[str, float]] = {}
+
+
+def mark_of(path: Path) -> Mark:
+    """The mark of a file as it is now."""
+    found = path.stat()
+    return Mark(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def known(mark: Mark) -> str | None:
+    """SHA-256 of the file of that mark, where it is remembered."""
+    digest, since = _SEEN.get(mark, (None, 0.0))
+    return digest if time.monotonic() - since < REMEMBERED_S else None
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes; they are not read where this process has seen them already."""
+    mark, begun = mark_of(path), time.time_ns()
+    digest = known(mark)
+    if digest is None:
+        digest = digest_file(path)
+        _remember(mark, digest, begun)
+    return digest
+
+
+def link(place: Path, body: Path) -> Mark | None:
+    """Make ``place`` a second name of ``body``.
+
+    Returns:
+        The mark of both, which counts as a change, where the file was known before.
+
+    Raises:
+        OSError: The file system cannot do it.
+    """
+    before = mark_of(body)
+    place.hardlink_to(body)
+    after = mark_of(place)
+    same = known(before) is not None and after[:-1] == before[:-1]
+    return after if same else None
+
+
+def settle(folder: Path, marks: Mapping[str, Mark | None], digests: Mapping[str, str]) -> None:
+    """Remember the files of a folder, as many as kept the mark they had when they were written."""
+    for name, mark in marks.items():
+        place = folder / name
+        if mark is not None and place.is_file() and mark_of(place) == mark:
+            _remember(mark, digests[name], time.time_ns())
+
+
+def _remember(mark: Mark, digest: str, begun: int) -> None:
+    """Remember what was read, where a later change would show.
+
+    Args:
+        mark: The file.
+        digest: SHA-256 of its bytes.
+        begun: When it was, at the latest, as its mark says; nanoseconds since 1970.
+    """
+    fine = mark.changed_ns % _COARSE_NS and os.name != "nt"  # Windows: the time of its making
+    if fine and mark.size >= LARGE and begun - mark.changed_ns > TICK_NS:
+        if len(_SEEN) >= _MOST:
+            _SEEN.clear()
+        _SEEN[mark] = digest, time.monotonic()
