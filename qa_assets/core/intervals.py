@@ -118,8 +118,6 @@ def mcnemar(better: int, worse: int) -> float:
     Source: McNemar (1947), Psychometrika 12; reference: scipy's ``binomtest``.
     """
     n, k = better + worse, min(better, worse)
-    if n == 0:
-        return 1.0
     logs = (
         math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) - n * math.log(2)
         for i in range(k + 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from qa_assets.checks.calibration import calibrated, not_overconfident
+from qa_assets.core.record import Estimate
 from qa_assets.evaluation.temperature import temperature
 from qa_assets_tests.checks.test_evaluation import evaluation
 
@@ -38,3 +39,21 @@ def test_answers_that_are_far_too_sure_are_seen_however_few_are_wrong(
     unmeasured = replace(made, temperature=temperature(logits[:0], labels[:0]))
     assert not_overconfident(unmeasured).outcome == "cannot tell"
     assert not_overconfident(replace(made, temperature=None)).outcome == "cannot tell"
+
+
+def test_how_far_from_honest_is_too_far() -> None:
+    """The error is judged by the upper end of its interval, the factor by the lower one."""
+    made = evaluation()
+    error = Estimate(0.05, 0.02, 0.1, 90)
+    within = calibrated(replace(made, calibration=error))
+    assert (within.outcome, within.measured, within.limit) == ("pass", 0.05, 0.1)
+    assert within.interval == (0.02, 0.1)
+    assert not calibrated(replace(made, calibration=replace(error, high=0.101))).passed
+    factor = Estimate(9.0, 3.0, 20.0, 90)
+    beyond = not_overconfident(replace(made, temperature=replace(factor, low=3.01)))
+    assert (beyond.outcome, beyond.measured, beyond.limit) == ("fail", 9.0, 3.0)
+    assert beyond.interval == (3.01, 20.0)
+    assert not_overconfident(replace(made, temperature=factor)).passed
+    for none in (replace(error, n=0), None):
+        assert calibrated(replace(made, calibration=none)).outcome == "cannot tell"
+        assert not_overconfident(replace(made, temperature=none)).outcome == "cannot tell"

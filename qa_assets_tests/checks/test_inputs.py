@@ -55,7 +55,8 @@ def test_another_input_is_named(cause: str) -> None:
     made = replace(predict(Answers(), SOME, SPEC, "w"), input_is=given_as(seen, SOME.pixels, SPEC))
     verdict = evaluated_as_declared(made)
     assert (verdict.outcome, verdict.cause) == ("fail", cause)
-    assert verdict.where["stage"] == "evaluation"
+    assert verdict.where == {"stage": "evaluation", "found": made.input_is}
+    assert made.input_is in verdict.summary
 
 
 def test_another_size_departs_and_nobody_looking_is_no_pass() -> None:
@@ -75,3 +76,18 @@ def test_a_label_that_is_not_the_datas_is_named(snapshot: DatasetSnapshot) -> No
     unknown = labels_as_in_data(answered(["a", "b"], [0] * 5, [0] * 5), snapshot)
     assert unknown.samples == ("0001", "0003", "0004")
     assert unknown.evidence["labels"].rows[-1] == ("0004", "a", None)
+    assert unknown.evidence["labels"].columns == ("sample", "judged by", "in the data")
+    assert (unknown.measured, unknown.limit) == (3, 0)
+    assert "0001 as 'a', not 'b'" in unknown.summary
+    many = labels_as_in_data(answered(["x"], [0] * 60, [0] * 60), snapshot)
+    assert (many.measured, len(many.samples)) == (60, 50)
+    assert len(many.evidence["labels"].rows) == 50
+
+
+@pytest.mark.parametrize(("found", "outcome"), [("declared", "pass"), ("other", "pass")])
+def test_what_nothing_known_explains_is_not_held_against_the_input(
+    found: str, outcome: str
+) -> None:
+    made = replace(answered(["a"], [0], [0]), input_is=found)
+    verdict = evaluated_as_declared(made)
+    assert (verdict.outcome, verdict.cause, verdict.measured) == (outcome, "", 0)

@@ -36,7 +36,7 @@ def declared() -> Check:
     kept = dict(CHECKS)
     assert "enough_light" not in kept
     try:
-        check(enough_light)
+        assert check(enough_light) is enough_light, "it stays a function that anyone can call"
         return CHECKS["enough_light"]
     finally:
         CHECKS._items.pop("enough_light")  # pyright: ignore[reportPrivateUsage]

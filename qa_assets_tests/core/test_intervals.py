@@ -75,18 +75,18 @@ def test_a_slope_is_theils_and_sens(n: int) -> None:
     assert theil_sen(values) == pytest.approx(stats.theilslopes(values).slope)
 
 
-def test_a_median_has_its_percentile_bootstrap() -> None:
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_a_median_has_its_percentile_bootstrap(confidence: float) -> None:
     values = np.random.default_rng(4).lognormal(size=25)
-    ours = bootstrap_median(values)
-    assert (ours.value, ours.n, ours.confidence) == (np.median(values), 25, 0.95)
+    ours = bootstrap_median(values, confidence=confidence)
+    assert (ours.value, ours.n, ours.confidence) == (np.median(values), 25, confidence)
     reference = stats.bootstrap(
-        (values,), np.median, method="percentile", n_resamples=2000,
+        (values,), np.median, method="percentile", n_resamples=2000, confidence_level=confidence,
         rng=np.random.default_rng(0), vectorized=True,
     ).confidence_interval  # fmt: skip
     assert (ours.low, ours.high) == pytest.approx((reference.low, reference.high))
-    narrow = bootstrap_median(values, confidence=0.5)
-    assert ours.low < narrow.low < narrow.high < ours.high
-    assert bootstrap_median(values, resamples=50) != ours
+    assert bootstrap_median(values, confidence=confidence, resamples=50) != ours
+    assert bootstrap_median(values).confidence == 0.95
 
 
 def test_the_difference_of_two_samples_is_newcombes() -> None:

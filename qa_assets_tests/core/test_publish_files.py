@@ -56,6 +56,7 @@ def test_a_file_that_stays_as_it_is_is_linked_and_any_other_copied(
         digests=None if case == "not measured" else {"shard": digest_bytes(b"shard")},
     )
     assert linked(tmp_path / "made" / "shard", source) is (case == "kept")
+    assert (tmp_path / "made" / "shard").read_bytes() == source.read_bytes() == b"shard"
     assert verify(tmp_path / "made") == manifest
     assert set(manifest) == {"shard", "new"}
 
