@@ -48,7 +48,7 @@ MORE_TESTS = {
     "checks/probe_shape": ["checks/test_probe.py"],
     "checks/probe_steps": ["checks/test_probe.py"],
     "checks/training": ["checks/test_training_limits.py"],
-    "checks/suites": ["checks/test_expectations.py"],
+    "checks/suite_proposal": ["checks/test_suite_proposal_bounds.py"],
     "release/drawn": ["release/test_report.py"],
     "release/page": ["release/test_report.py"],
     "release/report": ["release/test_report_read.py"],
