@@ -1,10 +1,12 @@
 """The self-test of the gates on MNIST cut to 10,000 samples: the same faults, other data.
 
-``python -m benchmarks.mnist_selftest FOLDER PROJECT [PART]`` reads MNIST's four files from FOLDER,
-writes a pipeline of its own into PROJECT and plants every PART-th fault in copies of it.
+``python -m benchmarks.mnist_selftest FOLDER PROJECT [CLEAN] [PART]`` reads MNIST's four files from
+FOLDER, writes a pipeline of its own into PROJECT and plants every PART-th fault in copies of it,
+beside CLEAN clean runs. Its expectation suites are those that ``qa suite propose`` writes.
 """
 
 import gzip
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,21 @@ from typing import Any
 import numpy as np
 import yaml
 
-from qa_assets.config import read_pipeline
+from qa_assets.artifacts import obtain
+from qa_assets.checks.suite_proposal import propose
+from qa_assets.config import Pipeline, read_pipeline
+from qa_assets.core.records.datasets import SAMPLES, STATISTICS
+from qa_assets.core.records.quality import QUALITY
+from qa_assets.core.tables import read_table
 from qa_assets.datasets.stored_png import png_of
 from qa_assets.faults import matrix
 from qa_assets.faults.asset import clean_store
+from qa_assets.faults.harness import kept_in
 from qa_assets.faults.selftest import chosen, selftest
+from qa_assets.graph import build_graph
 
 DIGITS = Path(__file__).resolve().parents[1] / "qa_assets" / "defs" / "digits"
-TRAIN, TEST, CLEAN = 8500, 1500, 5
+TRAIN, TEST = 8500, 1500
 HEADERS = {"images": 16, "labels": 8}
 SETTINGS: dict[str, Any] = {
     "name": "mnist",
@@ -53,6 +62,12 @@ GATES: dict[str, Any] = {
     "few_suspicious_labels": {"max_share": 0.02},
 }
 """Gates of digits whose thresholds are others here."""
+SUITES = {
+    "samples": ("dataset_snapshot", SAMPLES, "id"),
+    "quality": ("sample_quality", QUALITY, "id"),
+    "statistics": ("dataset_statistics", STATISTICS, "label"),
+}
+"""Artifact, table and key of each suite."""
 NOT_HERE = (
     "expectations_hold", "critical_cases", "ordinary_cases", "unsure_where", "data_read_as_by",
     "variants_agree",
@@ -88,17 +103,42 @@ def settings() -> dict[str, Any]:
     return {"type": "qa_assets.component.QaPipeline", "attributes": {**SETTINGS, **kept}}
 
 
-def main(source: str, project: str, part: str = "1") -> None:
-    """Make the project where it is absent, plant the faults, print the matrix."""
-    root, folder = Path(project), Path(project) / "defs" / "mnist"
+def suites(pipeline: Pipeline) -> dict[str, Any]:
+    """Write the proposed suites beside the settings; the gates that hold them."""
+    store, made = clean_store(pipeline), dict[str, Any]()
+    with kept_in(store):
+        artifacts, _ = build_graph(pipeline)
+        for name in ("dataset_snapshot", "sample_quality", "dataset_statistics"):
+            given = {read: made[read].digest for read in artifacts[name].reads}
+            made[name] = obtain(artifacts[name], given, store)
+    for name, (artifact, table, key) in SUITES.items():
+        body = propose(read_table(made[artifact].record, table), name=f"mnist_{name}", key=key)
+        (pipeline.folder / f"{name}_suite.json").write_text(json.dumps(body), encoding="utf-8")
+    return {f"expectations_hold_on_{name}": {"suite": f"{name}_suite.json"} for name in SUITES}
+
+
+def project(source: Path, root: Path) -> Pipeline:
+    """The pipeline, its pictures made where they are absent, its suites from these pictures."""
+    folder, chosen_settings = root / "defs" / "mnist", settings()
     if not (root / "data").exists():
-        pictures(Path(source), root / "data" / "pictures")
+        pictures(source, root / "data" / "pictures")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_bytes((DIGITS / "model.py").read_bytes())
-    (folder / "defs.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False), encoding="utf-8")
-    pipeline = read_pipeline(folder, root)
+    chosen_settings["attributes"]["gates"] |= suites(_written(chosen_settings, folder, root))
+    return _written(chosen_settings, folder, root)
+
+
+def _written(chosen_settings: dict[str, Any], folder: Path, root: Path) -> Pipeline:
+    text = yaml.safe_dump(chosen_settings, sort_keys=False)
+    (folder / "defs.yaml").write_text(text, encoding="utf-8")
+    return read_pipeline(folder, root)
+
+
+def main(source: str, target: str, clean: str = "30", part: str = "1") -> None:
+    """Make the project, plant the faults, print the matrix."""
+    pipeline = project(Path(source), Path(target))
     faults = chosen(part=int(part))
-    record = selftest(pipeline, clean_store(pipeline), faults, clean_runs=CLEAN)
+    record = selftest(pipeline, clean_store(pipeline), faults, clean_runs=int(clean))
     sys.stdout.write(matrix.text(record))
 
 

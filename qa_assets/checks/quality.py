@@ -9,9 +9,9 @@ from qa_assets.core.intervals import share
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
 from qa_assets.core.records.quality import QUALITY, SUSPECTS, LabelAudit, SampleQuality
 from qa_assets.core.tables import read_table
-from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell, none_of
+from qa_assets.core.verdict import Evidence, Verdict, at_most, cannot_tell
 
-SHOWN = 50
+SHOWN, NAMED = 50, 5
 
 
 @check
@@ -23,7 +23,7 @@ def few_look_the_same(sample_quality: SampleQuality, *, max_share: Share = 0.05)
         max_share: Largest share of samples that could be dropped, one of each group kept.
 
     Returns:
-        Measured: that share. Evidence: the groups, the largest first.
+        Measured: that share. Evidence: the groups.
     """
     if not sample_quality.samples:
         return cannot_tell("no sample was measured")
@@ -47,13 +47,17 @@ def alike_samples_agree(sample_quality: SampleQuality) -> Verdict:
         sample_quality: Groups of samples that look the same, with their labels.
 
     Returns:
-        Measured: groups with more than one label. Evidence: each of them.
+        Measured: groups with more than one label. Evidence: the first of them.
     """
     split = [g for g in sample_quality.groups if len(set(g.labels)) > 1]
     rows = tuple((", ".join(sorted(set(g.labels))), ", ".join(g.names)) for g in split[:SHOWN])
-    return none_of(
-        [" and ".join(g.names[:2]) for g in split],
-        "groups of alike samples have more than one label",
+    named = "; ".join(" and ".join(g.names[:2]) for g in split[:NAMED])
+    more = sample_quality.disagree - NAMED
+    return at_most(
+        sample_quality.disagree,
+        0,
+        "the number of groups of alike samples with more than one label"
+        + (f" ({named}{f'; {more} more' if more > 0 else ''})" if named else ""),
         cause="data.labels_disagree",
         samples=tuple(i for g in split for i in g.ids)[:SHOWN],
         evidence={"groups": Evidence(("labels", "names"), rows)} if split else {},
@@ -176,14 +180,15 @@ def few_suspicious_labels(label_audit: LabelAudit, *, max_share: Share = 0.02) -
     """
     if not label_audit.samples:
         return cannot_tell("no label was looked at")
-    sure = [s for s in label_audit.suspects if s.score < SURE]
+    ranked: Any = read_table(label_audit, SUSPECTS)
+    sure = ranked[ranked["score"] < SURE]
     rows = tuple((s.name, s.label, s.suggested, s.score) for s in label_audit.suspects[:SHOWN])
     return at_most(
         len(sure) / label_audit.samples,
         max_share,
         f"the share of labels that look wrong ({len(sure)} of {label_audit.samples})",
         cause="data.label_noise",
-        samples=tuple(s.id for s in sure)[:SHOWN],
+        samples=tuple(sure["id"].head(SHOWN)),
         evidence={"suspects": Evidence(("name", "label", "rather", "score"), rows)},
     )
 

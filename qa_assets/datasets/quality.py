@@ -59,6 +59,7 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
     distance, which, typical = _oddness(numbers, codes)
     odd = _oddest(samples, numbers, distance, which, typical)
     counts = np.bincount(group[group >= 0]) if (group >= 0).any() else np.zeros(0, np.int64)
+    mixed = _mixed(group, codes, len(counts))
     judged: dict[str, Any] = {
         "noticed": (look.noticed, look.codes),
         **numbers,
@@ -70,8 +71,9 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
     return SampleQuality(
         samples=len(group),
         means={n: float(np.mean(v, dtype=np.float64)) for n, v in numbers.items()},
-        groups=_named_groups(samples, group, counts),
+        groups=_named_groups(samples, group, counts, mixed),
         group_count=len(counts),
+        disagree=int(mixed.sum()),
         alike=int((group >= 0).sum()),
         blank=int((numbers["contrast"] == 0).sum()),
         oddest=odd,
@@ -181,13 +183,25 @@ def _oddest(
     )
 
 
+def _mixed(group: NDArray[np.int64], codes: NDArray[Any], count: int) -> NDArray[np.bool_]:
+    """Which groups have more than one label."""
+    alike_rows = group >= 0
+    least, most = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(least, group[alike_rows], codes[alike_rows])
+    np.maximum.at(most, group[alike_rows], codes[alike_rows])
+    return least != most
+
+
 def _named_groups(
-    samples: Columns, group: NDArray[np.int64], counts: NDArray[np.int64]
+    samples: Columns,
+    group: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    mixed: NDArray[np.bool_],
 ) -> tuple[AlikeGroup, ...]:
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(len(counts)))
     found: list[AlikeGroup] = []
-    for number in np.argsort(-counts, kind="stable")[:NAMED_GROUPS].tolist():
+    for number in np.lexsort((-counts, ~mixed))[:NAMED_GROUPS].tolist():
         rows = order[starts[number] : starts[number] + counts[number]]
         # every label is named, whatever is cut off
         named = {n: samples[n].take(rows[:NAMED_IN_GROUP]).to_pylist() for n in _NAMED}

@@ -101,9 +101,11 @@ def group(name: str, *labels: str) -> AlikeGroup:
 
 def alike(*groups: AlikeGroup, samples: int = 100) -> SampleQuality:
     together = sum(len(g.ids) for g in groups)
+    disagree = sum(len(set(g.labels)) > 1 for g in groups)
     return SampleQuality(
-        samples=samples, means={}, groups=groups, group_count=len(groups), alike=together
-    )
+        samples=samples, means={}, groups=groups[:200], group_count=len(groups), alike=together,
+        disagree=disagree,
+    )  # fmt: skip
 
 
 def test_of_samples_that_look_the_same_one_is_kept() -> None:
@@ -138,6 +140,10 @@ def test_alike_samples_of_two_labels_are_named() -> None:
     assert shown.rows == (("a, b", "x0.png, x1.png, x2.png"),)
     many = alike_samples_agree(alike(*(group(f"g{i}", "a", "b") for i in range(60))))
     assert (len(many.samples), len(many.evidence["groups"].rows)) == (50, 50)
+    assert "g5-" not in many.summary
+    assert "g40.png and g41.png; 55 more" in many.summary
+    more = alike_samples_agree(alike(*(group(f"g{i}", "a", "b") for i in range(300))))
+    assert more.measured == 300, "more than a record names are counted all the same"
 
 
 def test_what_is_flat_and_how_many_may_be() -> None:
@@ -195,7 +201,12 @@ def suspicious(*scores: float, samples: int = 100) -> LabelAudit:
         Suspect(id=f"id{i}", name=f"{i}.png", label="a", suggested="b", score=score)
         for i, score in enumerate(scores)
     )
-    return LabelAudit(samples=samples, agreement=1.0, suspects=found)
+    frame = pd.DataFrame(
+        {"id": [f"id{i}" for i in range(len(scores))], "label": "a", "suggested": "b",
+         "score": np.array(scores, float)}
+    )  # fmt: skip
+    files = {SUSPECTS: table_bytes(frame)}
+    return LabelAudit(samples=samples, agreement=1.0, suspects=found[:50], files=files)
 
 
 def test_labels_that_look_surely_wrong_are_counted() -> None:
@@ -210,4 +221,5 @@ def test_labels_that_look_surely_wrong_are_counted() -> None:
     assert few_suspicious_labels(suspicious(-0.9, -0.6)).passed
     assert few_suspicious_labels(suspicious(samples=0)).outcome == "cannot tell"
     many = few_suspicious_labels(suspicious(*[-0.9] * 60))
+    assert many.measured == 0.6, "more than a record names are counted all the same"
     assert (len(many.samples), len(many.evidence["suspects"].rows)) == (50, 50)

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 from scipy import ndimage, stats
 
@@ -109,6 +110,39 @@ def test_the_same_look_under_two_labels_is_a_fault(tmp_path: Path) -> None:
     verdict = alike_samples_agree(quality(take(tmp_path)))
     assert (verdict.outcome, verdict.cause) == ("fail", "data.labels_disagree")
     assert "a/x.png" in verdict.summary
+
+
+def test_two_labels_of_one_look_are_found_beyond_what_is_named() -> None:
+    """Groups of three that agree come before those of two only where none disagrees."""
+    from qa_assets.datasets.quality import NAMED_GROUPS, _mixed, _named_groups
+
+    count = NAMED_GROUPS + 10
+    group = np.repeat(np.arange(count), 3)
+    group[-1] = -1
+    labels = np.zeros(len(group), np.int64)
+    labels[-2] = 1
+    mixed = _mixed(group, labels, count)
+    assert mixed.sum() == 1
+    columns = {n: pa.array([str(i) for i in range(len(group))]) for n in ("id", "name")}
+    columns["label"] = pa.array(labels.astype(str))
+    named = _named_groups(columns, group, np.bincount(group[group >= 0]), mixed)
+    assert len(named) == NAMED_GROUPS
+    assert named[0].labels == ("0", "1")
+    assert len(named[1].ids) == 3
+
+
+def test_more_labels_are_counted_than_are_named(tmp_path: Path) -> None:
+    """A ninth of 1,500 labels is wrong: more than the fifty that a record lists."""
+    files = digit_files(1500)
+    wrong = {
+        n: f"data/{(int(n.split('/')[1]) + 1 + i % 9) % 10}/{n.split('/')[2]}"
+        for i, n in enumerate([*files][::9])
+    }
+    taken = take(write(tmp_path, {wrong.get(n, n): body for n, body in files.items()}))
+    verdict = few_suspicious_labels(label_audit(taken, DIGITS_INPUT))
+    assert verdict.measured is not None
+    assert verdict.measured > 50 / 1500
+    assert len(wrong) == 167
 
 
 def test_blank_samples_are_counted_and_never_called_alike(tmp_path: Path) -> None:

@@ -47,8 +47,10 @@ class SampleQuality(Record):
     Attributes:
         samples: How many were measured.
         means: Mean by measure.
-        groups: Groups of samples that look the same, the largest first; at most 200 are named.
+        groups: Groups of samples that look the same, those with more than one label first, then the
+            largest; at most 200 are named.
         group_count: All such groups.
+        disagree: Those with more than one label.
         alike: Samples in them.
         blank: Samples that are one flat colour.
         oddest: The samples farthest from their class.
@@ -58,6 +60,7 @@ class SampleQuality(Record):
     means: Mapping[str, float]
     groups: tuple[AlikeGroup, ...] = ()
     group_count: int = 0
+    disagree: int = 0
     alike: int = 0
     blank: int = 0
     oddest: tuple[OddSample, ...] = ()
@@ -172,8 +175,8 @@ class LabelAudit(Record):
         samples: Labels that were looked at.
         left_out: Samples that were not, for time.
         agreement: Share whose label is the model's first choice.
-        suspects: The most suspicious: score is the probability of the label minus that of the
-            best other one, in [-1, 1].
+        suspects: The most suspicious, at most 50 of them: score is the probability of the label
+            minus that of the best other one, in [-1, 1].
     """
 
     samples: int
