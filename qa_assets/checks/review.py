@@ -19,13 +19,13 @@ def findings_decided(spot_check: SpotCheck, *, max_undecided: AtLeastNone = 0) -
         max_undecided: Most findings that may wait.
 
     Returns:
-        Measured: how many wait. Evidence: each of them, for the ledger.
+        Measured: how many wait, on the sheet or not. Evidence: those on the sheet, for the ledger.
     """
     waiting = [s for s in spot_check.asked if s.question in FINDINGS]
     rows = tuple((s.question, s.name, s.label, s.said, s.id) for s in waiting[:SHOWN])
     columns = ("why", "name", "label", "measured", "sample")
     return at_most(
-        len(waiting),
+        sum(spot_check.undecided.values()),
         max_undecided,
         "the number of findings that nobody has decided",
         cause="data.undecided",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
-from qa_assets.core.records.quality import LabelAudit, SampleQuality
+from qa_assets.core.records.quality import QUALITY, SUSPECTS, LabelAudit, SampleQuality
 from qa_assets.core.records.review import (
     FINDINGS,
     OPEN_QUESTIONS,
@@ -24,6 +24,7 @@ from qa_assets.datasets.contact_sheet import COLUMNS as A_ROW
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.ledger import COLUMNS, Ledger
 from qa_assets.datasets.measured import thumbnails
+from qa_assets.datasets.quality import ODD_FROM
 from qa_assets.datasets.settings import SpotCheckSettings
 from qa_assets.datasets.splits import place
 
@@ -84,18 +85,37 @@ def spot_check(
         ]
     )
     decided = tuple(s for s in known if s.decision)
-    undecided = Counter(s.question for s in asked if s.question in FINDINGS)
     return SpotCheck(
         seed=settings.seed,
         asked=asked,
         decided=(*decided, *_carried_over(decided, ledger, rows)),
-        undecided={q: undecided[q] for q in FINDINGS},
+        undecided=_undecided(quality, audit, settings, ledger),
         ledger=len(ledger),
         files={
             SHEET: sheet_of(snapshot, list(_places(asked, decided))),
             OPEN_QUESTIONS: _questions(asked),
         },
     )
+
+
+def _undecided(
+    quality: SampleQuality, audit: LabelAudit, settings: SpotCheckSettings, ledger: Ledger
+) -> dict[Question, int]:
+    """All findings without a decision, on the sheet or not; none of a kind that nobody is asked."""
+    measured = read_table(quality, QUALITY, ["id", "label", "oddness"])
+    doubted = read_table(audit, SUSPECTS)
+    found: dict[Question, Any] = {
+        "quality": measured[measured["oddness"] > ODD_FROM], "label": doubted[doubted["score"] < 0],
+    }  # fmt: skip
+    return {
+        question: sum(
+            (sample, question, label) not in ledger
+            for sample, label in zip(rows["id"], rows["label"], strict=True)
+        )
+        if getattr(settings, _LIMITED[question])
+        else 0
+        for question, rows in found.items()
+    }
 
 
 def _suspicious(audit: LabelAudit, rows: _Rows, settings: SpotCheckSettings) -> Iterator[Shown]:

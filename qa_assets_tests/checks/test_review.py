@@ -15,7 +15,10 @@ def decided(i: int, decision: str, right: str = "", *, done: bool = False) -> Sh
 
 
 def test_only_what_a_measure_raised_waits_for_a_decision() -> None:
-    found = SpotCheck(seed=0, asked=tuple(asked(i, q) for i, q in enumerate(QUESTIONS)))
+    found = SpotCheck(
+        seed=0, asked=tuple(asked(i, q) for i, q in enumerate(QUESTIONS)),
+        undecided={"quality": 1, "label": 1},
+    )  # fmt: skip
     verdict = findings_decided(found)
     assert (verdict.outcome, verdict.cause, verdict.measured) == ("fail", "data.undecided", 2)
     assert verdict.samples == ("id1", "id2")
@@ -27,7 +30,8 @@ def test_only_what_a_measure_raised_waits_for_a_decision() -> None:
 
 
 def test_none_may_wait_where_nothing_else_is_said() -> None:
-    assert not findings_decided(SpotCheck(seed=0, asked=(asked(0, "label"),))).passed
+    one = SpotCheck(seed=0, asked=(asked(0, "label"),), undecided={"label": 1})
+    assert not findings_decided(one).passed
     clean = findings_decided(SpotCheck(seed=0))
     assert (clean.outcome, clean.evidence, clean.limit) == ("pass", {}, 0)
 
@@ -54,6 +58,7 @@ def test_fifty_are_shown_and_all_are_counted() -> None:
     many = SpotCheck(
         seed=0,
         asked=tuple(asked(i, "label") for i in range(60)),
+        undecided={"label": 60},
         decided=tuple(decided(i, "remove") for i in range(60)),
     )
     for verdict in (findings_decided(many), decisions_carried_out(many)):

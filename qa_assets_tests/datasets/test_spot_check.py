@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from qa_assets.checks.review import decisions_carried_out, findings_decided
-from qa_assets.core.records.quality import LabelAudit, SampleQuality
+from qa_assets.core.records.quality import QUALITY, LabelAudit, SampleQuality
 from qa_assets.core.records.review import OPEN_QUESTIONS, SHEET, SpotCheck
+from qa_assets.core.tables import read_table
 from qa_assets.datasets.label_audit import label_audit
 from qa_assets.datasets.ledger import COLUMNS, Adjudication, Ledger
 from qa_assets.datasets.quality import quality
@@ -52,7 +53,7 @@ def test_what_is_random_is_of_every_class_and_the_rest_as_measured(measured: Mea
     assert {label: labels.count(label) for label in labels} == dict.fromkeys("0123456789", 2)
     assert [s.id for s in by["label"]] == [s.id for s in measured[1].suspects[:5]]
     assert len(by["rare"]) == 3
-    assert found.undecided["label"] == 5
+    assert found.undecided["label"] == len(measured[1].suspects), "those not on the sheet too"
     written = list(csv.reader(io.StringIO(found.read(OPEN_QUESTIONS).decode())))
     assert tuple(written[0]) == COLUMNS
     assert [r[0] for r in written[1:]] == [s.id for s in found.asked if s.question != "random"
@@ -93,10 +94,21 @@ def test_a_decision_that_the_data_do_not_follow_is_named(measured: Measured) -> 
 def test_undecided_findings_are_counted_and_named(measured: Measured) -> None:
     found = sheet(measured, suspicious=5, worst=0)
     verdict = findings_decided(found)
-    assert (verdict.outcome, verdict.cause, verdict.measured) == ("fail", "data.undecided", 5.0)
+    waiting = len(measured[1].suspects)
+    assert (verdict.outcome, verdict.cause) == ("fail", "data.undecided")
+    assert verdict.measured == waiting
     assert len(verdict.samples) == 5
-    assert findings_decided(found, max_undecided=5).outcome == "pass"
+    assert findings_decided(found, max_undecided=waiting).outcome == "pass"
     ledger: Ledger = {}
     for place in range(5):
         ledger = {**ledger, **decision(found, "keep", place=place)}
-    assert findings_decided(sheet(measured, ledger, suspicious=0, worst=0)).outcome == "pass"
+    after = findings_decided(sheet(measured, ledger, suspicious=5, worst=0))
+    assert after.measured == waiting - 5
+    assert findings_decided(sheet(measured, suspicious=0, worst=0)).outcome == "pass", "none asked"
+
+
+def test_all_odd_samples_wait_however_few_are_asked_about(measured: Measured) -> None:
+    found = sheet(measured, suspicious=0, worst=1)
+    table = read_table(measured[0], QUALITY)
+    assert sum(s.question == "quality" for s in found.asked) == 1
+    assert found.undecided["quality"] == (table["oddness"] > 6).sum() > 1

@@ -51,7 +51,7 @@ class SpotCheck(Record):
         seed: Another seed shows other samples; the same one shows the same.
         asked: Samples that are shown for a decision or a look, the findings first.
         decided: Findings that a person has settled, so that they are not asked again.
-        undecided: Findings without a decision, by question.
+        undecided: All findings without a decision by question, also those that are not asked yet.
         ledger: Decisions that the ledger holds.
     """
 
