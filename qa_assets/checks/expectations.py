@@ -21,6 +21,9 @@ NAMED = 5
 """Expectations that the summary names; the evidence has all of them."""
 COUNTED = ("samples", "share")
 """Columns of the statistics that count."""
+SIZED = ("bytes", "bytes_mean")
+"""Columns about the size of files: it follows from what is in them, and how it is coded."""
+CAUSES = ("data.expectation_failed", "data.counts", "data.file_sizes")
 TEXT = 160
 """Characters shown of what was expected or observed."""
 
@@ -69,8 +72,7 @@ def _judge(table: "pd.DataFrame", file: Path, *, key: str) -> Verdict:
     failed = [o for o in critical if o.holds is False]
     unknown = [o for o in outcomes if o.holds is None]
     if failed:
-        telling = [o for o in failed if not _counts(o.expectation)]
-        worst = (telling or failed)[0]
+        cause, worst = _most_telling(failed)
         concerned = {"class": ", ".join(row for row, _ in worst.failing)} if key == "label" else {}
         rows = dict.fromkeys(row for o in failed for row, _ in o.failing)
         return Verdict(
@@ -79,7 +81,7 @@ def _judge(table: "pd.DataFrame", file: Path, *, key: str) -> Verdict:
             f"do not hold: {_names(failed)}",
             measured=float(len(failed)),
             limit=0.0,
-            cause="data.expectation_failed" if telling else "data.counts",
+            cause=cause,
             where={
                 "expectation": worst.expectation.type,
                 "column": worst.expectation.column,
@@ -103,9 +105,16 @@ def _judge(table: "pd.DataFrame", file: Path, *, key: str) -> Verdict:
     )
 
 
-def _counts(expectation: Expectation) -> bool:
-    """Whether it only says that there are too many or too few, whatever the cause may be."""
-    return expectation.column in COUNTED or "row_count" in expectation.type
+def _most_telling(failed: Sequence[Outcome]) -> tuple[str, Outcome]:
+    """What says most of the fault: a value, then a number of samples, then the size of files."""
+    return min(((_cause(o.expectation), o) for o in failed), key=lambda said: CAUSES.index(said[0]))
+
+
+def _cause(expectation: Expectation) -> str:
+    if expectation.column in SIZED:
+        return "data.file_sizes"
+    counted = expectation.column in COUNTED or "row_count" in expectation.type
+    return "data.counts" if counted else "data.expectation_failed"
 
 
 def _names(outcomes: Sequence[Outcome]) -> str:

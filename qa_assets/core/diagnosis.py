@@ -43,7 +43,7 @@ BROAD = (
 )
 """Causes that another one of the same stage explains better: a leak is more than near duplicates,
 dark pictures look as if their labels were wrong."""
-VAGUE = ("data.counts", "data.too_few_in_split")
+VAGUE = ("data.counts", "data.file_sizes", "data.too_few_in_split")
 """Causes that any other one of the same stage explains better; the most telling one is taken."""
 
 

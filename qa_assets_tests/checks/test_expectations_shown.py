@@ -18,12 +18,14 @@ from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import table_bytes
 from qa_assets.core.verdict import Verdict
 
-ROWS = pd.DataFrame({"id": ["s0", "s1", "s2"], "width": [8, 8, 90], "height": [8, 70, 8]})
+ROWS = pd.DataFrame({"id": ["s0", "s1", "s2"], "width": [8, 8, 90], "height": [8, 70, 8],
+                     "bytes": [50, 60, 700]})  # fmt: skip
 SNAPSHOT = DatasetSnapshot(
     name="d", version="v", samples=3, classes=("a",), files={SAMPLES: table_bytes(ROWS)}
 )
 CLASSES = pd.DataFrame({"label": ["a", "b", "c"], "samples": [9, 2, 1], "share": [0.7, 0.2, 0.1],
-                        "brightness_mean": [0.5, 0.9, 0.8]})  # fmt: skip
+                        "brightness_mean": [0.5, 0.9, 0.8],
+                        "bytes_mean": [50, 60, 700]})  # fmt: skip
 STATISTICS_OF = DatasetStatistics(
     samples=12, class_counts={}, groups=0, brightness_mean=0.5, brightness_std=0.1,
     files={STATISTICS: table_bytes(CLASSES)},
@@ -88,6 +90,18 @@ def test_too_many_or_too_few_has_a_cause_of_its_own(tmp_path: Path) -> None:
         assert (verdict.cause, verdict.where["column"]) == ("data.counts", column)
     both = samples(tmp_path, rows, at_most("width", 10))
     assert (both.cause, both.where["column"]) == ("data.expectation_failed", "width")
+
+
+def test_the_size_of_files_is_named_only_where_nothing_says_more(tmp_path: Path) -> None:
+    sized = samples(tmp_path, at_most("bytes", 99))
+    assert (sized.cause, sized.where["column"]) == ("data.file_sizes", "bytes")
+    assert sized.samples == ("s2",)
+    said = statistics(tmp_path, at_most("bytes_mean", 99))
+    assert (said.cause, said.where["class"]) == ("data.file_sizes", "c")
+    more = samples(tmp_path, at_most("bytes", 99), at_most("height", 10))
+    assert (more.cause, more.where["column"]) == ("data.expectation_failed", "height")
+    few = statistics(tmp_path, at_most("bytes_mean", 99), at_most("samples", 5))
+    assert (few.cause, few.where["column"]) == ("data.counts", "samples")
 
 
 def test_rows_of_the_statistics_are_classes(tmp_path: Path) -> None:

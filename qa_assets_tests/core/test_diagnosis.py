@@ -84,7 +84,7 @@ def test_which_causes_are_consequences_is_decided_here_and_nowhere_else() -> Non
         "data.near_duplicates", "edge.model_departs", "edge.other_decisions", "edge.other_logits",
         "model.part_wrong", "training.learning_rate_*",
     )  # fmt: skip
-    assert VAGUE == ("data.counts", "data.too_few_in_split")
+    assert VAGUE == ("data.counts", "data.file_sizes", "data.too_few_in_split")
 
 
 def test_of_broad_causes_the_first_is_taken_however_telling() -> None:
