@@ -1,5 +1,7 @@
 """The card of a release, line by line: what it is, how good, what was judged, where from."""
 
+from dataclasses import replace
+
 from qa_assets.core.record import Estimate, escape
 from qa_assets.core.records.datasets import DatasetSnapshot, Quarantined
 from qa_assets.core.records.device import EdgeBenchmark
@@ -73,6 +75,10 @@ def test_how_good_it_is() -> None:
     assert head == ["target", "p50 ms", "p90 ms", "p99 ms", "samples/s", "load ms", "RSS MiB"]
     assert [pi[0], float(pi[1]), pi[2], float(pi[3])] == ["pi", 1.5, "", 3.5]
     assert [float(cell) for cell in pi[4:]] == [99.0, 7.0, 60.0]
+    slow = replace(RECORDS["edge_benchmark/pi"], latency_ms={"p90": 2.5})  # pyright: ignore
+    card = release_card("digits", VERSION, {"edge_benchmark/pi": slow}, VERDICTS)
+    (row,) = [cells(line) for line in card.splitlines() if line.startswith("| pi ")]
+    assert [row[1], float(row[2]), row[3]] == ["", 2.5, ""]
 
 
 def test_every_gate_in_order_with_what_was_seen() -> None:
