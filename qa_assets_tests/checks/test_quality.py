@@ -142,6 +142,8 @@ def test_alike_samples_of_two_labels_are_named() -> None:
     assert (len(many.samples), len(many.evidence["groups"].rows)) == (50, 50)
     assert "g5-" not in many.summary
     assert "g40.png and g41.png; 55 more" in many.summary
+    five = alike_samples_agree(alike(*(group(f"g{i}", "a", "b") for i in range(5))))
+    assert "g40.png and g41.png)" in five.summary
     more = alike_samples_agree(alike(*(group(f"g{i}", "a", "b") for i in range(300))))
     assert more.measured == 300, "more than a record names are counted all the same"
 
@@ -187,6 +189,15 @@ def test_a_mixture_is_told_with_its_interval_and_the_others() -> None:
     assert len(many.samples) == 50
     clean = classes_kept_apart(audit({}))
     assert (clean.measured, clean.summary) == (0.0, "every label is the first choice")
+
+
+def test_a_share_is_of_the_class_that_is_taken_for_the_other() -> None:
+    rows = [("a", "b", -0.2)] * 6 + [("a", "b", 0.8)] * 4 + [("b", "a", 0.8)] * 90
+    table = pd.DataFrame(rows, columns=["label", "suggested", "score"])
+    table["id"] = [f"{i:04d}" for i in range(len(table))]
+    found = LabelAudit(samples=100, agreement=1.0, files={SUSPECTS: table_bytes(table)})
+    verdict = classes_kept_apart(found)
+    assert (verdict.where, verdict.measured) == ({"class": "a, b"}, share(6, 10).low)
 
 
 def test_a_label_that_is_as_likely_as_another_is_not_mixed_up() -> None:

@@ -78,6 +78,8 @@ def test_how_far_a_tensor_must_move() -> None:
     shown = verdict.evidence["changes"]
     assert shown.columns == ("tensor", "relative change")
     assert shown.rows[0] == ("a", 0.0009)
+    edge = weights_moved(replace(RUN, moved={"a": 0.0009, "b": 0.001}))
+    assert edge.where == {"layer": "a"}, "b moved as far as it must"
     frozen = replace(still, frozen=("a", "c"))
     loose = weights_moved(frozen)
     assert (loose.cause, loose.where) == ("training.frozen_layer_moved", {"layer": "a, c"})
@@ -122,6 +124,8 @@ def test_validation_samples_that_were_trained_on() -> None:
 
 def test_epochs_are_those_that_were_set() -> None:
     assert epochs_completed(RUN).passed
+    once = replace(RUN, history=HISTORY[:1], settings={"epochs": 1, "patience": 0})
+    assert epochs_completed(once).passed, "one is enough, where nothing else is said"
     fewer = epochs_completed(replace(RUN, history=HISTORY[:2]))
     assert (fewer.outcome, fewer.cause) == ("fail", "training.epochs_missing")
     assert (fewer.measured, fewer.limit, fewer.where) == (2, 3, {"set": "3"})
