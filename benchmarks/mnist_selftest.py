@@ -68,6 +68,19 @@ SUITES = {
     "statistics": ("dataset_statistics", STATISTICS, "label"),
 }
 """Artifact, table and key of each suite."""
+MODEL = """from torch import nn
+
+
+def network(spec, classes):
+    pixels = (spec.height // 4) * (spec.width // 4)
+    return nn.Sequential(
+        nn.Conv2d(spec.channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), nn.Linear(32 * pixels, classes),
+    )
+"""
+"""A fifth of the work of digits' network at this size."""
 NOT_HERE = (
     "expectations_hold", "critical_cases", "ordinary_cases", "unsure_where", "data_read_as_by",
     "variants_agree",
@@ -123,7 +136,7 @@ def project(source: Path, root: Path) -> Pipeline:
     if not (root / "data").exists():
         pictures(source, root / "data" / "pictures")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.py").write_bytes((DIGITS / "model.py").read_bytes())
+    (folder / "model.py").write_text(MODEL, encoding="utf-8")
     chosen_settings["attributes"]["gates"] |= suites(_written(chosen_settings, folder, root))
     return _written(chosen_settings, folder, root)
 
