@@ -1,6 +1,6 @@
 """Which labels look wrong: each is judged by a model that was trained without its sample."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,16 @@ from qa_assets.core.records.quality import SUSPECT_SHEET, SUSPECTS, LabelAudit, 
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.label_ranking import rank_labels
+from qa_assets.datasets.out_of_fold import FOLDS, MOST_SAMPLES, out_of_fold
 from qa_assets.preprocessing import image
 from qa_assets.preprocessing.samples import read_payloads
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDS, NAMED = 5, 50
-MOST_SAMPLES = 6000
-"""More are not looked at: the model's time grows with their square."""
+NAMED = 50
 LONGEST_SIDE = 16
 """Features are the pixels, averaged to at most so many a side."""
-_SOFTNESS, _SEED = 2.0, 0
 
 
 def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
@@ -67,51 +65,6 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
             ),
         },
     )
-
-
-def out_of_fold(
-    features: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    classes: int,
-    together: NDArray[np.integer] | None = None,
-) -> NDArray[np.float64]:
-    """Chance of each class for each sample, by models that did not see it; shape (sample, class).
-
-    The model is a support vector machine with a radial kernel: its distances from the borders,
-    through a softmax, order well and take a fraction of a second.
-
-    Args:
-        features: Shape (sample, feature).
-        labels: Class of each sample.
-        classes: How many classes there are.
-        together: Samples with the same number are held out together; each for itself by default.
-    """
-    from sklearn.svm import SVC
-
-    chances = np.zeros((len(labels), classes))
-    for seen, held_out in _folds(features, labels, together):
-        model = SVC(C=_SOFTNESS, random_state=_SEED, decision_function_shape="ovr")
-        model.fit(features[seen], labels[seen])
-        raw: Any = model.decision_function(features[held_out])
-        if raw.ndim == 1:  # two classes: one border
-            raw = np.stack([-raw, raw], axis=1)
-        grown = np.exp(raw - raw.max(axis=1, keepdims=True))
-        chances[np.ix_(held_out, model.classes_)] = grown / grown.sum(axis=1, keepdims=True)
-    return chances
-
-
-def _folds(
-    features: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    together: NDArray[np.integer] | None,
-) -> Any:
-    from sklearn.model_selection import PredefinedSplit, StratifiedKFold
-
-    if together is None:
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=_SEED)
-        return folds.split(features, labels)
-    order = np.random.default_rng(_SEED).permutation(int(together.max(initial=0)) + 1)
-    return PredefinedSplit(order[together] % FOLDS).split()
 
 
 def _features(snapshot: DatasetSnapshot, spec: InputSpec, ids: list[str]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.records.quality import Shift
 from qa_assets.datasets.drift import CONFIDENCE
-from qa_assets.datasets.label_audit import FOLDS, MOST_SAMPLES, out_of_fold
+from qa_assets.datasets.out_of_fold import FOLDS, MOST_SAMPLES, out_of_fold
 
 MOST = MOST_SAMPLES // 2
 """Samples of each set that are looked at; the time grows with their square."""
@@ -52,6 +52,8 @@ def told_apart(
     if not features.shape[1]:  # nothing varies, so nothing differs
         features = np.zeros((n + m, 1))
     chances = out_of_fold(features, labels, 2, together)[:, 1]
+    if together is not None:  # one sample has one chance, whatever was rounded on the way
+        chances = (np.bincount(together, chances) / np.bincount(together))[together]
     auc = area(chances[labels == 0], chances[labels == 1])
     one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (m - 1) * (one - auc**2) + (n - 1) * (two - auc**2)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from qa_assets.checks.expectations import (
+    expectations_hold_on_quality,
     expectations_hold_on_samples,
     expectations_hold_on_statistics,
 )
@@ -19,11 +20,13 @@ from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import SAMPLES, STATISTICS, DatasetSnapshot
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.core.verdict import Verdict
+from qa_assets.datasets.quality import quality
 from qa_assets_tests.datasets.samples import digits
 
 SUITES = Path(__file__).parents[2] / "qa_assets/defs/digits"
 SAMPLES_SUITE = SUITES / "samples_suite.json"
 STATISTICS_SUITE = SUITES / "statistics_suite.json"
+QUALITY_SUITE = SUITES / "quality_suite.json"
 
 
 def suite(folder: Path, *expectations: dict[str, Any]) -> Path:
@@ -56,6 +59,7 @@ def test_the_suites_of_digits_hold_and_every_expectation_is_shown() -> None:
     for verdict, file in (
         (expectations_hold_on_samples(taken, suite=SAMPLES_SUITE), SAMPLES_SUITE),
         (expectations_hold_on_statistics(numbers, suite=STATISTICS_SUITE), STATISTICS_SUITE),
+        (expectations_hold_on_quality(quality(taken), suite=QUALITY_SUITE), QUALITY_SUITE),
     ):
         assert verdict.passed, verdict.summary
         assert "only warn" not in verdict.summary

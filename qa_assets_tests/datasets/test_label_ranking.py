@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_assets.datasets.label_audit import out_of_fold
 from qa_assets.datasets.label_ranking import rank_labels
+from qa_assets.datasets.out_of_fold import out_of_fold
 
 
 def test_the_ranking_in_closed_form() -> None:
