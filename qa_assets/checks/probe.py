@@ -106,7 +106,7 @@ def loss_sound(training_probe: TrainingProbe, *, max_error: Positive = 1e-3) -> 
     hidden = broken_part(training_probe)
     if hidden and hidden[0] == "training.gradient_wrong":
         fault = hidden
-    said = [" ".join(fault[1].values()) or fault[0]] if fault else []
+    said = [" ".join(fault[1].values())] if fault else []
     return verdict_of("properties of the loss do not hold", fault, said, evidence=evidence)
 
 

@@ -191,9 +191,10 @@ def test_the_weakest_expectation_decides(check, kind, other, limit, cause) -> No
 
 def test_robustness_is_compared_corruption_by_corruption() -> None:
     found = replace(
-        report(released={"fog": (0.75, 0.75), "blur": (0.5, 0.75), "snow": ()}),
-        robustness={"fog": (0.5, 0.75), "blur": (0.5, 0.625), "snow": (0.1,), "rain": (0.1,)},
-    )
+        report(released={"light": (1.0,), "fog": (0.75, 0.75), "blur": (0.5, 0.75), "snow": ()}),
+        robustness={"light": (1.0,), "fog": (0.5, 0.75), "blur": (0.5, 0.625), "snow": (0.1,),
+                    "rain": (0.1,)},
+    )  # fmt: skip
     verdict = as_robust_as_released(found)
     assert (verdict.outcome, verdict.cause) == ("fail", "behavior.less_robust")
     assert (verdict.measured, verdict.limit) == (0.125, 0.1)
@@ -201,7 +202,7 @@ def test_robustness_is_compared_corruption_by_corruption() -> None:
     assert "(fog)" in verdict.summary
     shown = verdict.evidence["robustness"]
     assert shown.columns == ("corruption", "release", "now")
-    assert shown.rows == (("fog", 0.75, 0.625), ("blur", 0.625, 0.5625))
+    assert shown.rows == (("light", 1, 1), ("fog", 0.75, 0.625), ("blur", 0.625, 0.5625))
     assert as_robust_as_released(found, max_loss=0.125).passed
     assert as_robust_as_released(report()).passed
     lost = as_robust_as_released(replace(found, unreadable="gone"))

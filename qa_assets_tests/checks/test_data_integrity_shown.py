@@ -11,6 +11,7 @@ from qa_assets.checks.data_integrity import (
     splits_cover_classes,
     splits_disjoint,
 )
+from qa_assets.core.check import CHECKS
 from qa_assets.core.records.datasets import SAMPLES, DatasetSplits, Quarantined
 from qa_assets.core.tables import read_table
 from qa_assets_tests.checks.test_data_integrity import (
@@ -90,3 +91,9 @@ def test_where_a_class_is_missing_and_how_many_there_are() -> None:
     counts = {f"c{i:02}": 1 for i in range(60)}
     whole = splits_cover_classes(replace(splits, class_counts={"train": counts}))
     assert (whole.outcome, len(whole.evidence["samples"].rows)) == ("pass", 50)
+
+
+def test_classes_may_be_asked_to_be_of_one_size() -> None:
+    strict = CHECKS["class_balance"].thresholds(max_ratio=1.0)
+    assert class_balance(statistics_of({"a": 5, "b": 5}), **strict.model_dump()).passed
+    assert not class_balance(statistics_of({"a": 6, "b": 5}), **strict.model_dump()).passed

@@ -199,6 +199,31 @@ def test_why_held_out_samples_are_not_known() -> None:
         assert bool(told[1]) == cause.startswith("data.")
 
 
+@pytest.mark.parametrize(
+    ("falls", "cause"),
+    [
+        ((0.8, 0.39, 0.1), "training.learning_rate_high"),  # a smaller rate that does twice as well
+        ((0.8, 0.41, 0.1), "data.labels_shuffled"),
+        ((0.1, 0.079, 0.8), "training.learning_rate_low"),
+        ((0.1, 0.3, 0.8), "data.labels_shuffled"),  # a larger one often does, where all is well
+        ((0.1, 0.8, 0.2), "data.labels_shuffled"),
+    ],
+)
+def test_a_better_rate_is_named_before_the_labels(
+    falls: tuple[float, float, float], cause: str
+) -> None:
+    told = label_fault(rates(*falls))
+    assert told[0] == cause
+    assert told[1].keys() == ({"split"} if cause.startswith("data.") else {"better"})
+
+
+def test_a_loss_of_two_classes_is_flat_where_it_would_be_of_more() -> None:
+    told = loss_fault(loss(guess=math.log(2), floor=0.3, pull=0.01))
+    assert told is not None
+    assert told[0] == "training.loss_on_probabilities"
+    assert loss_fault(loss(guess=math.log(2), floor=0.27, pull=0.01)) is None
+
+
 IN_ORDER: tuple[tuple[str, object, str], ...] = (
     ("not_finite", ("w", "v"), "training.weights_not_finite"),
     ("input_is", "inverted", "preprocessing.images_inverted"),

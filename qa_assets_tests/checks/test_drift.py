@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qa_assets.checks.drift import data_like_released, splits_alike, versions_alike
+from qa_assets.core.check import CHECKS as REGISTRY
 from qa_assets.core.records.quality import DriftReport, Shift
 
 NOTHING = DriftReport(confidence=0.95, shifts={})
@@ -27,6 +28,8 @@ def test_the_first_version_passes_only_where_it_is_declared() -> None:
     assert versions_alike(NOTHING, first_version="accepted").passed
     moved = report("versions", shift("width", 0.2))
     assert not versions_alike(moved, first_version="accepted").passed
+    declared = REGISTRY["versions_alike"].thresholds
+    assert declared(**declared().model_dump()) == declared(), "what holds unsaid may be said"
 
 
 def test_without_a_release_the_declaration_decides() -> None:

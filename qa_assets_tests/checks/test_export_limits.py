@@ -78,13 +78,15 @@ def test_what_rounding_may_change(rounded: np.ndarray, cause: str) -> None:
     assert "the int8 file and the exported one" in verdict.summary
 
 
-def judged(margin: float, **limits: float) -> Verdict:
-    """Two samples of a lead of ``margin`` change their class."""
+def judged(margin: float, other: int = 0, **limits: float) -> Verdict:
+    """Two samples of a lead of ``margin`` change their class, in another file ``other`` do."""
     exact = np.tile([[0.0, 1.0, 0.0]], (200, 1))
     exact[:2, 2] = 1 - margin
     rounded = exact.copy()
     rounded[:2, 2] = 1.01
-    found = model(int8=rounded)
+    changed = exact.copy()
+    changed[:other, 0] = 1.5
+    found = model(int8=rounded, static=changed)
     files = {**found.files, LOGITS: array_bytes(exact)}
     return variants_agree(replace(found, files=files), max_rounding_error=1.0, **limits)
 
@@ -96,6 +98,8 @@ def test_a_sure_answer_that_changes_is_not_put_down_to_rounding() -> None:
     assert (verdict.measured, verdict.limit) == (0.25, 0.15)
     assert verdict.where == {"variant": "int8"}
     assert judged(0.25, max_flip_margin=0.25).passed
+    both = judged(0.25, other=3, max_flip_margin=0.25)
+    assert both.where == {"variant": "static"}, "a file at its limit hides no other one"
     assert judged(0.16).outcome == "fail"
 
 

@@ -25,6 +25,7 @@ from qa_assets.checks.probe_steps import (
     steps_are_independent,
     training_repeatable,
 )
+from qa_assets.core.check import CHECKS
 from qa_assets.core.record import Estimate
 from qa_assets.core.records.probe import Place, TrainingProbe
 from qa_assets_tests.checks.probes import SOUND, loss, rates
@@ -74,6 +75,8 @@ FAULTS = [
      "model.batch_norm_in_eval", {"layer": "bn"}),
     (answers_depend_on_sample_only, {"written": ("u", "v")}, "model.state_in_eval",
      {"layer": "u, v"}),
+    (answers_depend_on_sample_only, {"written": ("u",), "random": Place(0.001)},
+     "model.state_in_eval", {"layer": "u"}),
     (answers_depend_on_sample_only, {"written": ("u",), "random": Place(0.5, "drop")},
      "model.dropout_in_eval", {"layer": "drop"}),
     (modes_differ_where_they_may, {"modes": Place(0.0011, "own")}, "model.mode_dependent",
@@ -87,6 +90,8 @@ FAULTS = [
      {"layer": "x, y"}),
     (gradients_reach_every_layer, {"gradients": {"a": NAN}, "not_finite": ("w",)},
      "training.weights_not_finite", {"layer": "w"}),
+    (gradients_reach_every_layer, {"unoptimised": ("x",), "input_is": "inverted"},
+     "training.layer_not_optimised", {"layer": "x"}),
     (steps_are_independent, {"memory": 0.0011}, "training.gradients_accumulate", {}),
     (overfits_one_batch, {"overfit": (2.0, 0.61), "overfit_quiet": NAN}, "training.cannot_overfit",
      {}),
@@ -128,6 +133,7 @@ EDGES = [
     (whole_input_used, {"blind": (0.1, "x")}),
     (steps_are_independent, {"memory": 0.001}),
     (overfits_one_batch, {"overfit": (2.0, 0.6)}),
+    (overfits_one_batch, {"overfit": (0.69, 0.1)}),  # guessing one of two classes
     (labels_learnable, {"learned": Estimate(0.3, 0.25, 0.4, 100)}),
     (shuffled_labels_give_chance, {"shuffled": Estimate(0.5, 0.25, 0.6, 100)}),
 ]
@@ -136,6 +142,19 @@ EDGES = [
 @pytest.mark.parametrize(("check", "changes"), EDGES)
 def test_the_limit_itself_is_allowed(check, changes: dict[str, object]) -> None:
     assert check(harmed(**changes)).passed
+
+
+def test_two_classes_are_guessed_at_a_loss_below_one() -> None:
+    guess = math.log(2)
+    assert starts_like_guessing(replace(loss(guess=guess), initial_loss=guess)).passed
+    far = starts_like_guessing(replace(loss(guess=guess), initial_loss=3 * guess))
+    assert far.cause == "training.initial_loss_high"
+
+
+def test_what_holds_where_nothing_is_said_may_be_said() -> None:
+    for check in EVERY:
+        thresholds = CHECKS[check.__name__].thresholds
+        assert thresholds(**thresholds().model_dump()) == thresholds()
 
 
 UNKNOWN = [
