@@ -60,7 +60,8 @@ def publish(
     try:
         manifest: dict[str, str] = {}
         marks: dict[str, Mark | None] = {}
-        for name, body in sorted(files.items()):
+        # links first: they count as changes of their files, which are remembered a tick later
+        for name, body in sorted(files.items(), key=lambda f: not _linkable(f[1], immutable)):
             place = draft / name
             place.parent.mkdir(parents=True, exist_ok=True)
             if digests and _linkable(body, immutable) and _linked(place, body, name, marks):

@@ -6,8 +6,10 @@ before it was read is not remembered, nor is anything on a file system without f
 """
 
 import os
+import sys
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +17,10 @@ from qa_assets.core.digests import digest_file
 
 LARGE = 1 << 20
 """Bytes below which a file is read each time."""
-TICK_NS = 10_000_000
-"""Longest step of the clock that file systems take their times from: 100 ticks a second."""
+COARSE_CLOCK = 6
+"""Linux's ``CLOCK_REALTIME_COARSE``, which file systems take their times from."""
+LONGEST_TICK_S = 0.01
+"""Where that clock cannot be asked: 100 ticks a second."""
 REMEMBERED_S = 600.0
 """For so long: what a disk does to a file by itself changes none of its times."""
 _COARSE_NS = 1_000_000
@@ -82,6 +86,13 @@ def settle(folder: Path, marks: Mapping[str, Mark | None], digests: Mapping[str,
             _remember(mark, digests[name], time.time_ns())
 
 
+@cache
+def tick_ns() -> int:
+    """Step of the clock that file systems take their times from, in nanoseconds."""
+    linux = sys.platform == "linux"
+    return round((time.clock_getres(COARSE_CLOCK) if linux else LONGEST_TICK_S) * 1e9)
+
+
 def _remember(mark: Mark, digest: str, begun: int) -> None:
     """Remember what was read, where a later change would show.
 
@@ -91,7 +102,7 @@ def _remember(mark: Mark, digest: str, begun: int) -> None:
         begun: When it was, at the latest, as its mark says; nanoseconds since 1970.
     """
     fine = mark.changed_ns % _COARSE_NS and os.name != "nt"  # Windows: the time of its making
-    if fine and mark.size >= LARGE and begun - mark.changed_ns > TICK_NS:
+    if fine and mark.size >= LARGE and begun - mark.changed_ns > tick_ns():
         if len(_SEEN) >= _MOST:
             _SEEN.clear()
         _SEEN[mark] = digest, time.monotonic()

@@ -10,14 +10,14 @@ import pytest
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.store import LocalStore
-from qa_assets.core.unchanged import LARGE, TICK_NS, digest_of, known, mark_of
+from qa_assets.core.unchanged import LARGE, digest_of, known, mark_of, tick_ns
 
 BODY = bytes(range(256)) * (LARGE // 256)
 
 
 def settled(path: Path) -> Path:
     """The file, once a change of it would have another time."""
-    while time.time_ns() - mark_of(path).changed_ns <= TICK_NS:
+    while time.time_ns() - mark_of(path).changed_ns <= tick_ns():
         pass
     return path
 
@@ -62,7 +62,7 @@ def test_a_small_one_is_not(tmp_path: Path) -> None:
 def test_one_that_was_just_changed_is_not(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(BODY)
-    soon = time.time_ns() - mark_of(path).changed_ns <= TICK_NS
+    soon = time.time_ns() - mark_of(path).changed_ns <= tick_ns()
     digest_of(path)
     assert known(mark_of(path)) is None or not soon
 
