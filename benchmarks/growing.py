@@ -42,19 +42,22 @@ def write(folder: Path, pictures: Numbers, labels: Numbers) -> None:
 def make(root: Path) -> dict[str, float]:
     """Bring the three assets up to date; seconds by what was counted."""
     import pandas
+    import PIL.Image
     import PIL.ImageDraw
-    import PIL.PngImagePlugin
+    import PIL.ImageOps
     import pyarrow.compute
+    import pyarrow.dataset
     import pyarrow.parquet
 
     from qa_assets import artifacts
     from qa_assets.core.store import LocalStore
     from qa_assets.datasets import quality, snapshot, statistics
-    from qa_assets.datasets.formats import idx
     from qa_assets.datasets.settings import DatasetSettings, SplitSettings
+    from qa_assets.datasets.source import FORMATS
     from qa_assets.stages import data
 
-    assert all((pandas, PIL, pyarrow, quality, snapshot, statistics, idx))
+    assert all((pandas, PIL, pyarrow, quality, snapshot, statistics, *FORMATS))
+    PIL.Image.preinit()  # imports its decoders
     config = SimpleNamespace(
         dataset=DatasetSettings(path="set", format="idx"), splits=SplitSettings()
     )

@@ -11,6 +11,7 @@ from qa_assets.core.digests import digest_json
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import DatasetSnapshot
 from qa_assets.core.records.quality import PAIRS, QUALITY, SampleQuality
+from qa_assets.core.tables import read_columns
 from qa_assets.datasets import buckets, jpeg_copies, keys, near_duplicates, thumbs
 from qa_assets.datasets.jpeg_copies import LARGEST, pairs_are_copies
 from qa_assets.datasets.near_duplicates import Before, Confirm, Looks, Pairs, find
@@ -58,18 +59,13 @@ def pairs_bytes(pairs: Pairs, looks: Looks) -> bytes:
 
 def _before(earlier: SampleQuality, ids: Any, looks: Looks) -> Before | None:
     """What an earlier judgement is worth: one by today's code, of samples that are all there."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if PAIRS not in earlier.files:
         return None
-    table = pq.read_table(pa.BufferReader(earlier.read(PAIRS)))
+    table = read_columns(earlier.files[PAIRS])
     about: dict[bytes, bytes] = table.schema.metadata or {}
     if about.get(_ABOUT) != _compared_by(looks).encode():
         return None
-    body = earlier.files[QUALITY]
-    source = pa.BufferReader(body) if isinstance(body, bytes) else body
-    was = keys.read(pq.read_table(source, columns=["id"])["id"])
+    was = keys.read(read_columns(earlier.files[QUALITY], ["id"])["id"])
     rows = keys.locate(was, keys.read(ids))
     if (rows < 0).any():
         return None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import BLOCKS
-from qa_assets.core.tables import compute
+from qa_assets.core.tables import compute, read_columns
 from qa_assets.datasets import keys, stored_png
 from qa_assets.datasets.source import Finding, RawSample
 from qa_assets.datasets.stored_png import pngs_of
@@ -131,13 +131,9 @@ def known_blocks(earlier: Record | None, facts: "Sequence[pa.Table]") -> Known:
         earlier: It, if there is one.
         facts: What is known of each of its samples, in the order of its shards; all of them.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if earlier is None or BLOCKS not in earlier.files or not facts:
         return {}
-    body = earlier.files[BLOCKS]
-    table = pq.read_table(pa.BufferReader(body) if isinstance(body, bytes) else body)
+    table = read_columns(earlier.files[BLOCKS])
     rows: Any = table["rows"].combine_chunks()
     places = rows.flatten().to_numpy()
     known = np.concatenate([keys.of_column(f["key"]) for f in facts])

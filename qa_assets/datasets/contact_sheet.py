@@ -1,20 +1,22 @@
 """A few samples of each class on one small picture, so that a person can look at the data."""
 
 import io
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qa_assets.core.record import INLINE_PICTURE_BYTES
-from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
-from qa_assets.core.tables import read_table
-from qa_assets.preprocessing.image import eight_bits, turned
+import numpy as np
+
+from qa_assets.core.record import INLINE_PICTURE_BYTES, Record
+from qa_assets.core.records.datasets import CONTACT_SHEET, SAMPLES, DatasetSnapshot
+from qa_assets.core.tables import read_columns
+from qa_assets.datasets.tiles import GAP, LABEL_WIDTH, SIDE, STEP, place, tile, tiles_of, told
 from qa_assets.preprocessing.samples import read_payloads
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.PngImagePlugin import PngInfo
 
-THUMB, GAP, LABEL_WIDTH, LABEL_CHARACTERS = 40, 2, 76, 12
+LABEL_CHARACTERS = 12
 MOST_CLASSES = 24
 """Rows of the sheet; further classes are counted below it."""
 COLUMNS = 14
@@ -24,19 +26,38 @@ COLOURS = 64
 PAPER, INK = "#ffffff", "#334155"
 
 
-def contact_sheet(snapshot: DatasetSnapshot) -> bytes:
-    """One row a class, its label beside it; the samples with the smallest digests, so any."""
-    rows = read_table(snapshot, SAMPLES, ["id", "label"])
-    chosen = rows.groupby("label", sort=True).head(COLUMNS)
-    return sheet_of(snapshot, list(zip(chosen["id"], chosen["label"], strict=True)))
+def contact_sheet(snapshot: DatasetSnapshot, earlier: Record | None = None) -> bytes:
+    """One row a class, its label beside it; the samples with the smallest digests, so any.
+
+    Args:
+        snapshot: The samples.
+        earlier: An earlier one; what its sheet shows is not drawn again.
+    """
+    table = read_columns(snapshot.files[SAMPLES], ["id", "label"], words=["label"])
+    labels = table["label"].unify_dictionaries().combine_chunks()
+    codes = labels.indices.to_numpy(zero_copy_only=False)
+    rows = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[rows], prepend=-1))
+    lines = np.split(rows, starts[1:])
+    first = np.sort(np.concatenate([line[:COLUMNS] for line in lines]))
+    chosen = table.take(first)
+    samples = zip(chosen["id"].to_pylist(), chosen["label"].to_pylist(), strict=True)
+    return sheet_of(snapshot, list(samples), earlier, CONTACT_SHEET)
 
 
-def sheet_of(snapshot: DatasetSnapshot, samples: Sequence[tuple[str, str]]) -> bytes:
+def sheet_of(
+    snapshot: DatasetSnapshot,
+    samples: Sequence[tuple[str, str]],
+    earlier: Record | None = None,
+    name: str = "",
+) -> bytes:
     """Some samples, in one row each that is called alike.
 
     Args:
         snapshot: Where their pictures are.
         samples: Id and the name of its row.
+        earlier: A record with an earlier sheet, whose pictures are taken from there.
+        name: What that sheet is called.
     """
     labels = list(dict.fromkeys(label for _, label in sorted(samples, key=lambda s: s[1])))
     ids = {
@@ -44,10 +65,12 @@ def sheet_of(snapshot: DatasetSnapshot, samples: Sequence[tuple[str, str]]) -> b
         for label in labels[:MOST_CLASSES]
     }
     wanted = frozenset(sample for row in ids.values() for sample in row)
-    thumbs = {sample: _thumb(body) for sample, body in read_payloads(snapshot, wanted)}
-    images = {label: [thumbs[sample] for sample in row] for label, row in ids.items()}
+    known = tiles_of(earlier.read(name)) if earlier and name in earlier.files else {}
+    bodies = read_payloads(snapshot, wanted - known.keys()) if wanted - known.keys() else ()
+    tiles = {**known, **{sample: tile(body) for sample, body in bodies}}
+    images = {label: [tiles[sample] for sample in row] for label, row in ids.items()}
     left_out = len(labels) - len(ids)
-    columns, body = COLUMNS, _png(_draw(images, COLUMNS, left_out), quickly=True)
+    columns, body = COLUMNS, _png(_draw(images, COLUMNS, left_out), told([*ids.values()]))
     while len(body) > INLINE_PICTURE_BYTES and columns:
         body = _png(_few_colours(_draw(images, columns, left_out)))
         shrunk = max(1, columns * INLINE_PICTURE_BYTES // len(body))
@@ -55,33 +78,20 @@ def sheet_of(snapshot: DatasetSnapshot, samples: Sequence[tuple[str, str]]) -> b
     return body
 
 
-def _thumb(payload: bytes) -> "Image":
-    from PIL import Image, ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # broken EXIF is no reason to hide the picture
-        with Image.open(io.BytesIO(payload)) as stored:
-            image = eight_bits(turned(stored), "RGB")
-    tiny = max(image.size) < THUMB
-    method = Image.Resampling.NEAREST if tiny else Image.Resampling.BOX
-    return ImageOps.contain(image, (THUMB, THUMB), method)
-
-
-def _draw(thumbs: "dict[str, list[Image]]", most: int, left_out: int) -> "Image":
+def _draw(tiles: "dict[str, list[Image]]", most: int, left_out: int) -> "Image":
     from PIL import Image, ImageDraw
 
-    step = THUMB + GAP
-    columns = max((len(row[:most]) for row in thumbs.values()), default=0)
-    height = step * (len(thumbs) + bool(left_out)) + GAP
-    sheet = Image.new("RGB", (LABEL_WIDTH + step * columns + GAP, height), PAPER)
+    columns = max((len(row[:most]) for row in tiles.values()), default=0)
+    height = STEP * (len(tiles) + bool(left_out)) + GAP
+    sheet = Image.new("RGB", (LABEL_WIDTH + STEP * columns + GAP, height), PAPER)
     pen = ImageDraw.Draw(sheet)
-    for line, (label, row) in enumerate(thumbs.items()):
-        top = GAP + line * step
-        pen.text((LABEL_WIDTH - 2 * GAP, top + THUMB // 2), _short(label), fill=INK, anchor="rm")
-        for column, thumb in enumerate(row[:most]):
-            sheet.paste(thumb, (LABEL_WIDTH + column * step, top))
+    for line, (label, row) in enumerate(tiles.items()):
+        middle = place(line, 0)[1] + SIDE // 2
+        pen.text((LABEL_WIDTH - 2 * GAP, middle), _short(label), fill=INK, anchor="rm")
+        for column, shown in enumerate(row[:most]):
+            sheet.paste(shown, place(line, column))
     if left_out:
-        note = (GAP, height - step // 2)
+        note = (GAP, height - STEP // 2)
         pen.text(note, f"and {left_out} more classes", fill=INK, anchor="lm")
     return sheet
 
@@ -98,7 +108,8 @@ def _short(label: str) -> str:
     return f"{text[: LABEL_CHARACTERS - 1]}\u2026" if cut else text
 
 
-def _png(sheet: "Image", *, quickly: bool = False) -> bytes:
+def _png(sheet: "Image", info: "PngInfo | None" = None) -> bytes:
+    """As a file; quickly, where it says what it shows."""
     out = io.BytesIO()
-    sheet.save(out, "PNG", compress_level=1 if quickly else 6)
+    sheet.save(out, "PNG", compress_level=1 if info else 6, pnginfo=info)
     return out.getvalue()

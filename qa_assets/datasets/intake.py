@@ -53,12 +53,12 @@ class Intake:
         self,
         limits: SampleLimits,
         shards: ShardWriter,
-        known: Iterable[bytes],
+        known: set[bytes],
         group_of: Callable[[RawSample], str] | None,
         blocks: Known | None = None,
     ) -> None:
         self._limits, self._shards, self._group_of = limits, shards, group_of
-        self._seen, self._blocks = set(known), blocks or {}
+        self._seen, self._blocks = known, blocks or {}
         self._taken = 0
         self._met: list[Met] = []
         self._refused: dict[bytes, Refusal] = {}

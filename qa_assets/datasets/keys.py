@@ -23,6 +23,12 @@ def of_column(column: Any) -> Keys:
     return buffer[start : start + len(packed) * WIDTH].reshape(len(packed), WIDTH)
 
 
+def set_of(keys: Keys) -> set[bytes]:
+    """The keys as bytes."""
+    whole = np.ascontiguousarray(keys).view(f"V{WIDTH}").ravel()
+    return set(whole.tolist())
+
+
 def column(keys: Keys) -> "pa.Array":
     """The keys as an Arrow column."""
     import pyarrow as pa
@@ -55,7 +61,7 @@ def read(text: Any) -> Keys:
 def order(keys: Keys) -> NDArray[np.intp]:
     """Positions that sort the keys; equal ones stay in their order."""
     words = _words(keys)
-    found = np.argsort(words[:, 0], kind="stable")
+    found = np.argsort(words[:, 0])
     first = words[found, 0]
     ties = first[1:] == first[:-1]
     if not ties.any():
@@ -80,8 +86,17 @@ def repeats(keys: Keys) -> NDArray[np.bool_]:
 
 def locate(keys: Keys, among: Keys) -> NDArray[np.intp]:
     """Where each key stands in ``among``, whose keys differ; -1 where it does not."""
-    if not len(among):
-        return np.full(len(keys), -1, np.intp)
+    found = np.full(len(keys), -1, np.intp)
+    both = min(len(keys), len(among))
+    same = (keys[:both].view(np.uint64) == among[:both].view(np.uint64)).all(axis=1)
+    found[:both][same] = np.flatnonzero(same)  # most of them, where data only grew
+    rest = np.flatnonzero(found < 0)
+    if len(rest) and len(among):
+        found[rest] = _located(keys[rest], among)
+    return found
+
+
+def _located(keys: Keys, among: Keys) -> NDArray[np.intp]:
     by_key = order(among)
     wanted, there = _words(keys), _words(among)[by_key]
     place = np.searchsorted(there[:, 0], wanted[:, 0])

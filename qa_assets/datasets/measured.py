@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.records.datasets import ROWS, DatasetSnapshot
+from qa_assets.core.tables import read_columns
 from qa_assets.core.unchanged import digest_of
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
 
@@ -87,9 +88,7 @@ def shards_by_digest(snapshot: DatasetSnapshot) -> Mapping[str, NDArray[np.intp]
 
 
 def _table(snapshot: DatasetSnapshot, name: str, columns: list[str] | None = None) -> Any:
-    import pyarrow.parquet as pq
-
-    return pq.read_table(_source(snapshot, name), columns=columns)
+    return read_columns(snapshot.files[name], columns)
 
 
 def _source(snapshot: DatasetSnapshot, name: str) -> Any:

@@ -1,14 +1,14 @@
 """The measures of a snapshot judged: what looks the same, what is unlike its class."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.pictures import histogram
-from qa_assets.core.record import Earlier
+from qa_assets.core.record import Earlier, Record
 from qa_assets.core.records.datasets import PARTS, SAMPLES, DatasetSnapshot
 from qa_assets.core.records.quality import (
     ODDEST,
@@ -18,6 +18,7 @@ from qa_assets.core.records.quality import (
     OddSample,
     SampleQuality,
 )
+from qa_assets.core.tables import read_columns
 from qa_assets.datasets.alike import alike, pairs_bytes
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.measured import measured
@@ -53,7 +54,8 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
     plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
     sizes = np.stack([numbers[name] for name in SIZES], axis=1)
     looks = Looks(look.hashes, look.thumbs, plain, sizes)
-    pairs = alike(snapshot, samples["id"], looks, earlier("") if earlier else None)
+    before = earlier("") if earlier else None
+    pairs = alike(snapshot, samples["id"], looks, before)
     group = groups(pairs, len(plain))
     codes = samples["label"].indices.to_numpy(zero_copy_only=False)
     distance, which, typical = _oddness(numbers, codes)
@@ -81,21 +83,24 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
             QUALITY: _written(samples, judged),
             PAIRS: pairs_bytes(pairs, looks),
             **pictures,
-            **({ODDEST: sheet_of(snapshot, [(o.id, o.label) for o in odd])} if odd else {}),
+            **_sheet(snapshot, odd, before),
         },
     )
 
 
+def _sheet(
+    snapshot: DatasetSnapshot, odd: Sequence[OddSample], before: Record | None
+) -> Mapping[str, bytes]:
+    shown = [(o.id, o.label) for o in odd]
+    return {ODDEST: sheet_of(snapshot, shown, before, ODDEST)} if odd else {}
+
+
 def _samples(snapshot: DatasetSnapshot) -> Columns:
     """The columns of the sample table that are judged or named, each as one array."""
-    import pyarrow.parquet as pq
-
     wanted: dict[str, Any] = {}
     for name, columns in ((SAMPLES, ["id", "name", "label", *SIZES]), (PARTS, ["part"])):
-        body = snapshot.files[name]
-        source = io.BytesIO(body) if isinstance(body, bytes) else body
         words = [n for n in columns if n in _WORDS]
-        found = pq.read_table(source, columns=columns, read_dictionary=words)
+        found = read_columns(snapshot.files[name], columns, words=words)
         wanted |= {n: _whole(found[n]) for n in found.column_names}
     return wanted
 
@@ -113,7 +118,11 @@ def _written(samples: Columns, judged: Mapping[str, Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    options: Mapping[str, Any] = {"use_dictionary": [*_WORDS, "noticed", "group", "odd_measure"]}
+    options: Mapping[str, Any] = {
+        "compression": {"id": "none", **dict.fromkeys((*_WORDS, *judged), "lz4")},
+        "use_dictionary": [*_WORDS, "noticed", "group", "odd_measure"],
+        "write_statistics": False,
+    }
     out, file = io.BytesIO(), None
     for start in range(0, len(samples["id"]), _SLICE):
         rows: dict[str, Any] = {"id": samples["id"].slice(start, _SLICE)}
@@ -123,7 +132,7 @@ def _written(samples: Columns, judged: Mapping[str, Any]) -> bytes:
             piece = pa.array(codes[start : start + _SLICE])
             rows[name] = pa.array(words, pa.string()).take(piece) if words else piece
         table = pa.table(rows)
-        file = file or pq.ParquetWriter(out, table.schema, compression="zstd", **options)
+        file = file or pq.ParquetWriter(out, table.schema, **options)
         file.write_table(table)
     if file:
         file.close()

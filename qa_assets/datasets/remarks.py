@@ -37,6 +37,8 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
 }
 _RESERVED = r"(?i)(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)"
 _UNPORTABLE = r'[\\:*?"<>|]'
+_SLICE = 1 << 16
+"""Names that are looked at together."""
 _INVISIBLE = r"[\p{Cf}\p{Co}]"
 
 
@@ -120,16 +122,24 @@ def _named(
 
 def _ends_otherwise(names: Any, endings: tuple[str, ...]) -> NDArray[np.bool_]:
     right = r"(?i)({})$".format("|".join(e.replace(".", r"\.") for e in endings))
-    return _matches(names, r"\.[^/]*$") & ~_matches(names, right)
+    ends = _matches(names, r"\.[^/]*$")
+    return ends & ~_matches(names, right) if ends.any() else ends
 
 
 def _matches(names: Any, pattern: str) -> NDArray[np.bool_]:
-    return (
-        compute()
-        .match_substring_regex(names, pattern)
-        .to_numpy(zero_copy_only=False)
-        .astype(np.bool_)
-    )
+    """Whether each name does; where none does, one look at all of them says so."""
+    import pyarrow as pa
+
+    pc = compute()
+    whole = names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names
+    found = np.zeros(len(whole), np.bool_)
+    for start in range(0, len(whole), _SLICE):
+        piece = whole.slice(start, _SLICE)
+        text = pc.binary_join(pa.ListArray.from_arrays([0, len(piece)], piece), "\n")[0]
+        if pc.match_substring_regex(text, f"(?m){pattern}").as_py():  # a line is a name, or more
+            rows = pc.match_substring_regex(piece, pattern)
+            found[start : start + _SLICE] = rows.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _of_modes(names: Any, modes: _Words, noticed: _Words) -> Counted:
@@ -148,7 +158,7 @@ def _of_names(names: Any) -> Iterator[Counted]:
     if not plain.all():
         what = "has characters that nobody sees."
         yield _named("NAME_CONTROL", names, _matches(names, _INVISIBLE), what)
-    unportable = _matches(names, _UNPORTABLE) | _matches(names, _RESERVED)
+    unportable = _matches(names, f"{_UNPORTABLE}|{_RESERVED}")
     yield _named("NAME_PORTABLE", names, unportable, "cannot be checked out on Windows.")
     yield _collisions(names, _folded(names, plain))
 

@@ -140,7 +140,7 @@ def _write_measures(table: "pa.Table", place: Path) -> None:
     words = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
     table = table.replace_schema_metadata({_MEASURED_BY: measured_by().encode()})
     options: Mapping[str, Any] = {"use_dictionary": words, "write_statistics": False}
-    pq.write_table(table, place, compression="zstd", **options)
+    pq.write_table(table, place, compression="lz4", **options)  # read whole by every new version
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from qa_assets.core.records.datasets import (
     SAMPLES,
     DatasetSnapshot,
 )
-from qa_assets.datasets import embedded
+from qa_assets.datasets import embedded, keys
 from qa_assets.datasets.blocks import ReadsBlocks, known_blocks
 from qa_assets.datasets.collected import Collected
 from qa_assets.datasets.contact_sheet import contact_sheet
@@ -71,7 +71,8 @@ def snapshot(
         InputRefused: ``SET_MISSING``, ``SET_EMPTY`` or ``SET_ONE_CLASS``; nothing is left behind
             but the scratch folder.
     """
-    found = collect(settings, root, scratch, earlier("") if earlier else None)
+    before = earlier("") if earlier else None
+    found = collect(settings, root, scratch, before)
     classes = classes_of(found.merged)
     refuse_unusable(settings.path, classes, found.aside, settings.format)
     remarks, counts = found.noticed()
@@ -85,7 +86,7 @@ def snapshot(
         remark_counts=counts,
         files=found.files(),
     )
-    record = replace(record, files={**record.files, CONTACT_SHEET: contact_sheet(record)})
+    record = replace(record, files={**record.files, CONTACT_SHEET: contact_sheet(record, before)})
     same = earlier(record.version) if earlier else None
     return same if isinstance(same, DatasetSnapshot) and _equal(same, record, scratch) else record
 
@@ -110,9 +111,9 @@ def collect(
     return Collected(taken, facts, merge(taken.found), shards, old)
 
 
-def _known(old: Earlier) -> Iterable[bytes]:
-    for facts in old.facts:
-        yield from facts["key"].to_pylist()
+def _known(old: Earlier) -> set[bytes]:
+    found: set[bytes] = set()
+    return found.union(*(keys.set_of(keys.of_column(facts["key"])) for facts in old.facts))
 
 
 def _grouping(pattern: str | None) -> Callable[[RawSample], str] | None:

@@ -25,7 +25,7 @@ from qa_assets.core.records.datasets import (
     VersionNumbers,
 )
 from qa_assets.core.records.quality import QUALITY, SampleQuality
-from qa_assets.core.tables import read_table, table_bytes
+from qa_assets.core.tables import read_columns, read_table, table_bytes
 from qa_assets.datasets import sketches
 from qa_assets.datasets.measured import shards_by_digest, thumbnails
 from qa_assets.datasets.measures import MEASURES
@@ -104,8 +104,8 @@ def _looks(snapshot: DatasetSnapshot) -> "pd.DataFrame":
     import pandas as pd
 
     thumbs = thumbnails(snapshot, MOST_LOOKS)
-    ids = read_table(snapshot, SAMPLES, ["id"])["id"][:MOST_LOOKS]
-    return pd.DataFrame({"id": ids, "thumb": [row.tobytes() for row in thumbs]})
+    ids = read_columns(snapshot.files[SAMPLES], ["id"])["id"].slice(0, MOST_LOOKS)
+    return pd.DataFrame({"id": ids.to_pandas(), "thumb": [row.tobytes() for row in thumbs]})
 
 
 def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:
