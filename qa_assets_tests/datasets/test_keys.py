@@ -52,3 +52,16 @@ def test_nothing_is_found_among_nothing() -> None:
     assert keys.locate(array([b"x" * 32]), none).tolist() == [-1]
     assert len(keys.locate(none, array([b"x" * 32]))) == 0
     assert len(keys.read(pa.array([], pa.string()))) == 0
+
+
+@given(DIGESTS, DIGESTS)
+def test_what_grew_is_found_where_it_stood(before: list[bytes], more: list[bytes]) -> None:
+    among = list(dict.fromkeys(before))
+    places = keys.locate(array([*among, *more]), array(among))
+    found = [among.index(d) if d in among else -1 for d in more]
+    assert places.tolist() == [*range(len(among)), *found]
+
+
+@given(DIGESTS)
+def test_a_set_of_keys_holds_their_bytes(digests: list[bytes]) -> None:
+    assert keys.set_of(array(digests)) == set(digests)
