@@ -13,7 +13,7 @@ from qa_assets.core.digests import digest_bytes
 from qa_assets.core.intervals import theil_sen
 from qa_assets.core.pictures import histogram
 from qa_assets.core.records.datasets import SAMPLES
-from qa_assets.core.records.device import EdgeBenchmark
+from qa_assets.core.records.device import LATENCIES, EdgeBenchmark
 from qa_assets.core.records.evaluation import LOGITS
 from qa_assets.core.records.export import MODEL, OnnxModel
 from qa_assets.core.tables import array_bytes, table_bytes
@@ -21,7 +21,6 @@ from qa_assets.edge.job import Answered, batch_of, missing, run_job
 from qa_assets.edge.settings import EdgeSettings
 from qa_assets.edge.target import EdgeTarget, find
 
-LATENCIES = "latencies.npy"
 NEEDED_CALLS = {"p50": 1, "p90": 64, "p99": 662}
 """Calls without which a percentile is not reported.
 

@@ -134,6 +134,28 @@ def test_too_few_calls_are_no_percentile() -> None:
     assert latency_within_budget(few).outcome == "cannot tell"
 
 
+def timed(*ms: float, contended: bool = False) -> EdgeBenchmark:
+    times = {"latencies.npy": array_bytes(np.array(ms))}
+    return replace(GOOD, latency_ms={"p50": 1.0}, files=times, contended=contended)
+
+
+def test_few_calls_are_enough_where_most_are_too_slow() -> None:
+    """Six of ten over the budget: were it the 90th percentile, one in 7,000 such runs."""
+    assert latency_within_budget(timed(*[40.0] * 6, *[90.0] * 4), max_p90_ms=50.0).measured == 0.4
+    verdict = latency_within_budget(timed(*[40.0] * 4, *[90.0] * 6), max_p90_ms=50.0)
+    assert (verdict.outcome, verdict.cause, verdict.measured) == ("fail", "edge.slow", 0.6)
+    assert verdict.where == {"target": "ort-cpu"}
+    assert "calls over 50 ms (6 of 10)" in verdict.summary
+    for unsure in (
+        timed(*[40.0] * 7, *[90.0] * 3),  # one run in fourteen
+        timed(),
+        timed(*[90.0] * 10, contended=True),
+        timed(*[50.0] * 10),
+        timed(90.0),
+    ):
+        assert latency_within_budget(unsure, max_p90_ms=50.0).outcome == "cannot tell"
+
+
 def test_memory_and_size_beyond_their_budgets_fail() -> None:
     assert memory_within_budget(GOOD, max_rss_mib=59.0).cause == "edge.memory"
     assert size_within_budget(GOOD, max_size_mib=2.9).cause == "edge.size"

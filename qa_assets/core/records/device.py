@@ -7,6 +7,7 @@ from typing import Literal
 
 from qa_assets.core.record import Metadata, Record, table
 
+LATENCIES = "latencies.npy"
 TargetOutcome = Literal["OK", "REFUSED", "CRASH", "TIMEOUT", "NO-RESULT"]
 
 
