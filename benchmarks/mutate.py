@@ -28,9 +28,10 @@ from random import Random
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, TESTS = ROOT / "qa_assets", ROOT / "qa_assets_tests"
 DECIDING = (
-    "core/verdict", "core/intervals", "core/publish", "core/store", "core/diagnosis", "core/check",
-    "gates", *(f"release/{name}" for name in ("bundle", "gate_settings", "report", "page", "advice",
-                                              "card", "drawn", "suspects")),
+    "core/verdict", "core/intervals", "core/publish", "core/store", "core/unchanged",
+    "core/diagnosis", "core/check", "gates",
+    *(f"release/{name}" for name in ("bundle", "gate_settings", "report", "page", "advice", "card",
+                                     "drawn", "suspects")),
     *(f"checks/{name}" for name in (
         "baselines", "behavior", "calibration", "comparison", "data_integrity", "diagnosis",
         "drift", "edge", "evaluation", "expectations", "export", "inputs", "leakage", "parity",
@@ -39,6 +40,7 @@ DECIDING = (
 )  # fmt: skip
 MORE_TESTS = {
     "core/publish": ["core/test_publish_files.py"],
+    "core/unchanged": ["core/test_unchanged_limits.py"],
     "gates": ["test_posted.py"],
     "checks/baselines": ["checks/test_baselines_limits.py"],
     "checks/data_integrity": ["checks/test_data_integrity_shown.py"],

@@ -122,6 +122,7 @@ def test_accuracy_is_judged_by_the_lower_end() -> None:
     assert verdict.measured == value
     assert verdict.interval == (low, made.accuracy.high)
     assert verdict.where == {"class": "c", "group": "x"}
+    assert verdict.summary.startswith("the lower end of accuracy is ")
 
 
 def test_accuracy_of_no_sample_is_no_pass() -> None:
