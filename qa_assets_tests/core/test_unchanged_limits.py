@@ -1,5 +1,6 @@
 """What is remembered of a file that was read, for how long, and what is never remembered."""
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from qa_assets.core import unchanged
-from qa_assets.core.unchanged import Mark, known, link, mark_of, settle
+from qa_assets.core.unchanged import Mark, known, link, mark_of, settle, tick_ns
 from qa_assets_tests.core.test_unchanged import written
 
-MIB, TICK = 1_048_576, 10_000_000
+MIB = 1_048_576
 CHANGED = 1_700_000_000_123_456_789
 MARK = Mark(device=1, inode=2, size=MIB, modified_ns=3, changed_ns=CHANGED)
-LATER = CHANGED + TICK + 1
+LATER = CHANGED + tick_ns() + 1
 REMEMBER = unchanged._remember  # pyright: ignore[reportPrivateUsage]
 SEEN = unchanged._SEEN  # pyright: ignore[reportPrivateUsage]
 
@@ -43,6 +44,12 @@ def test_only_what_a_later_change_would_show_of_is_remembered(
 ) -> None:
     REMEMBER(mark, "digest", begun)
     assert known(mark) == ("digest" if remembered else None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a clock")
+def test_a_tick_is_that_of_the_coarse_clock() -> None:
+    assert tick_ns() == round(time.clock_getres(6) * 1e9)
+    assert 100_000 <= tick_ns() <= 10_000_000, "a hundred to ten thousand a second"
 
 
 @pytest.mark.parametrize("part", Mark._fields)
