@@ -1,5 +1,7 @@
 """What the model was asked with: the declared input, and the labels that the data has."""
 
+from typing import Any
+
 from qa_assets.checks.diagnosis import named_mixup
 from qa_assets.core.check import check
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
@@ -40,10 +42,10 @@ def labels_as_in_data(predictions: Predictions, dataset_snapshot: DatasetSnapsho
     Returns:
         Measured: samples with another label than in the data, or not in it. Evidence: each.
     """
-    data = read_table(dataset_snapshot, SAMPLES)
-    known = dict(zip(data["id"], data["label"], strict=True))
-    told = read_table(predictions, SAMPLES)
-    pairs = zip(told["id"], told["label"], strict=True)
+    data: Any = read_table(dataset_snapshot, SAMPLES)
+    known = data.set_index("id")["label"].to_dict()
+    told: Any = read_table(predictions, SAMPLES)
+    pairs = told[["id", "label"]].itertuples(index=False)
     wrong = [(i, str(label), known.get(i)) for i, label in pairs if known.get(i) != label]
     rows = tuple((i, given, right) for i, given, right in wrong[:SHOWN])
     return none_of(

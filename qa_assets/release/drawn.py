@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.behavior import BehaviorReport, EdgeCases
@@ -96,11 +96,8 @@ def _flips(comparison: ReleaseComparison | None) -> tuple[Flip, ...]:
     if comparison is None or FLIPS not in comparison.files:
         return ()
     worst = read_table(comparison, FLIPS).head(MOST_FLIPS)
-    columns = (worst["id"], worst["label"], worst["now"], worst["confidence"])
-    return tuple(
-        Flip(str(i), str(label), str(now), float(sure))
-        for i, label, now, sure in zip(*columns, strict=True)
-    )
+    rows: Any = worst[["id", "label", "now", "confidence"]].itertuples(index=False)
+    return tuple(Flip(str(i), str(label), str(now), float(sure)) for i, label, now, sure in rows)
 
 
 def _find(kind: type[R], made: Mapping[str, Record]) -> R | None:

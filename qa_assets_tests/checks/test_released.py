@@ -43,7 +43,9 @@ def change(low: float, value: float, high: float) -> ReleaseComparison:
     ],
 )
 def test_what_may_be_lost(found: ReleaseComparison, outcome: str) -> None:
-    assert not_worse_than_released(found).outcome == outcome
+    verdict = not_worse_than_released(found)
+    assert verdict.outcome == outcome
+    assert verdict.cause == ("evaluation.worse_than_released" if outcome == "fail" else "")
 
 
 def test_both_models_are_shown_beside_one_another() -> None:
@@ -60,6 +62,7 @@ def test_both_models_are_shown_beside_one_another() -> None:
 def test_a_fiftieth_of_the_samples_may_flip(flips: int, passes: bool) -> None:
     verdict = negative_flips_few(replace(SAME, negative_flips=flips, files={FLIPS: flipped(flips)}))
     assert (verdict.passed, verdict.measured) == (passes, flips / 400)
+    assert verdict.cause == ("" if passes else "evaluation.negative_flips")
 
 
 def test_of_many_flips_the_first_are_shown() -> None:
@@ -91,6 +94,7 @@ def test_a_slice_fails_where_it_surely_lost_more_than_allowed() -> None:
     found = replace(SAME, slices=(part("class a", -0.2, -0.05), part("class b", -0.01, 0.0)))
     verdict = slices_not_worse_than_released(found)
     assert (verdict.outcome, verdict.where) == ("fail", {"slice": "class a"})
+    assert verdict.cause == "evaluation.slice_regression"
     assert slices_not_worse_than_released(found, max_loss=0.05).passed
     passed = slices_not_worse_than_released(found, max_loss=0.05)
     assert "largest change class a -0.200" in passed.summary

@@ -52,6 +52,15 @@ def test_a_tick_is_that_of_the_coarse_clock() -> None:
     assert 100_000 <= tick_ns() <= 10_000_000, "a hundred to ten thousand a second"
 
 
+def test_where_that_clock_is_not_a_tick_is_taken_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick_ns.cache_clear()
+    monkeypatch.setattr(sys, "platform", "another")
+    try:
+        assert tick_ns() == 10_000_000
+    finally:
+        tick_ns.cache_clear()
+
+
 @pytest.mark.parametrize("part", Mark._fields)
 def test_a_file_that_differs_in_anything_is_another(part: str) -> None:
     REMEMBER(MARK, "digest", LATER)

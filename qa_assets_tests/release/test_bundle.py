@@ -131,6 +131,12 @@ def test_evidence_of_other_bytes_is_refused(name: str, record: Record) -> None:
     assert refusal(records, gates()) == [("GATE_EVIDENCE_MIXED", name)]
 
 
+def test_hand_made_cases_of_the_very_model_are_part_of_the_release() -> None:
+    cases = EdgeCases(model_sha256=digest_bytes(evidence.MODEL), labels=("a",))
+    release = bundle("digits", evidence.records() | {"edge_cases": cases}, gates())
+    assert release.evidence["edge_cases"] == cases.digest
+
+
 def test_a_model_file_that_was_swapped_is_refused() -> None:
     records = evidence.records()
     records["onnx_model"] = replace(records["onnx_model"], files={"model.onnx": b"swapped"})
