@@ -1,6 +1,7 @@
 """The self-test as an asset of its own group: a run of the pipeline never waits for it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from qa_assets.artifacts import Artifact, Collector
 from qa_assets.config import Pipeline
@@ -36,11 +37,11 @@ def selftest_artifacts(
         *ROOMS, kinds={"selftest"}, settings=depends, outside=source.outside,
         prepare=source.prepare,
     )  # fmt: skip
-    def gate_selftest() -> GateSelftest:
+    def gate_selftest(unfinished: Path) -> GateSelftest:
         """Which planted faults the gates stop, whether they name them, how often they cry wolf."""
         from qa_assets.faults.selftest import chosen, selftest
 
-        return selftest(pipeline, clean_store(pipeline), chosen())
+        return selftest(pipeline, clean_store(pipeline), chosen(), unfinished=unfinished)
 
     return graph.artifacts
 

@@ -3,7 +3,7 @@
 import multiprocessing
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 from qa_assets.config import Pipeline, read_pipeline
@@ -24,10 +24,8 @@ from qa_assets.faults.course import follow
 from qa_assets.faults.fault import FAULTS, Dose
 from qa_assets.faults.harness import kept_in, run_clean, run_fault
 from qa_assets.faults.pictured import as_pictures
+from qa_assets.faults.results import Result, Results, Task
 from qa_assets.graph import build_graph
-
-Task = tuple[str, Dose] | int
-"""A fault with its dose, or the seed of a clean run."""
 
 
 def chosen(*, stage: str = "", name: str = "", part: int = 1) -> list[tuple[str, Dose]]:
@@ -57,6 +55,7 @@ def selftest(
     *,
     clean_runs: int = 30,
     processes: int = 2,
+    unfinished: Path | None = None,
 ) -> GateSelftest:
     """Plant each fault in a copy of ``pipeline``, and run it clean at other seeds.
 
@@ -66,6 +65,8 @@ def selftest(
         faults: Names and doses.
         clean_runs: Runs without a fault, each at its own seed.
         processes: Runs at the same time.
+        unfinished: Folder where results are kept until all are there: a self-test of the same
+            state of data, settings and code that was cut off goes on with them.
 
     Raises:
         InputRefused: ``SELFTEST_NOT_CLEAN``: the pipeline is stopped without any fault.
@@ -85,7 +86,8 @@ def selftest(
         )
     _released(pipeline.name, course.digests, store)
     tasks: list[Task] = [*faults, *range(1, clean_runs + 1)]
-    done = list(_all(pipeline, store, tasks, course.accuracy, processes))
+    results = Results(unfinished)
+    done = list(_all(pipeline, store, tasks, course.accuracy, processes, results))
     runs = sorted(
         (r for r in done if isinstance(r, FaultRun)),
         key=lambda r: (r.stopped, not r.counts, r.named),
@@ -101,6 +103,7 @@ def selftest(
         MATRIX_TEXT: matrix.text(record).encode(),
         MATRIX_DATA: canonical_json(matrix.data(record)),
     }
+    results.forget()
     return GateSelftest(runs=record.runs, clean=record.clean, dead=record.dead, files=files)
 
 
@@ -119,32 +122,42 @@ def _released(name: str, digests: Mapping[str, str], store: LocalStore) -> None:
 
 
 def _all(
-    pipeline: Pipeline, store: LocalStore, tasks: Sequence[Task], accuracy: float, processes: int
-) -> Iterator[FaultRun | CleanRun]:
+    pipeline: Pipeline,
+    store: LocalStore,
+    tasks: Sequence[Task],
+    accuracy: float,
+    processes: int,
+    results: Results,
+) -> Iterator[Result]:
     """Each task in a process of its own kind: what a fault changes in memory ends with it."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
         place = (pipeline.folder, pipeline.root, store.root)
-        waiting = [pool.submit(_run, place, task, accuracy) for task in tasks]
+        waiting = [
+            results.of(task) or pool.submit(_run, place, task, accuracy, results) for task in tasks
+        ]
         try:
-            for i, future in enumerate(waiting):
-                result = future.result()
+            for i, found in enumerate(waiting):
+                result = found.result() if isinstance(found, Future) else found
                 progress.report(_said(result), (i + 1) / len(waiting), step=True)
                 yield result
         finally:
             pool.shutdown(cancel_futures=True)  # what nobody waits for any more is not begun
 
 
-def _run(place: tuple[Path, Path, Path], task: Task, accuracy: float) -> FaultRun | CleanRun:
+def _run(place: tuple[Path, Path, Path], task: Task, accuracy: float, results: Results) -> Result:
     folder, root, kept = place
     pipeline, store = read_pipeline(folder, root), LocalStore(kept)
     if isinstance(task, int):
-        return run_clean(pipeline, task, store)
-    name, dose = task
-    return run_fault(pipeline, FAULTS[name], dose, store, accuracy)
+        result: Result = run_clean(pipeline, task, store)
+    else:
+        name, dose = task
+        result = run_fault(pipeline, FAULTS[name], dose, store, accuracy)
+    results.keep(task, result)
+    return result
 
 
-def _said(result: FaultRun | CleanRun) -> str:
+def _said(result: Result) -> str:
     if isinstance(result, CleanRun):
         return f"clean run {result.seed}: {len(result.alarms)} false alarms"
     return f"{result.fault} ({result.dose}): {result.ending} {result.first}"

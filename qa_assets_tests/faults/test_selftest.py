@@ -19,6 +19,7 @@ from qa_assets.faults.fault import FAULTS
 from qa_assets.faults.harness import run_fault
 from qa_assets.faults.overlay import Overlay
 from qa_assets.faults.pictures import Folder
+from qa_assets.faults.results import Results
 from qa_assets.faults.selftest import chosen, selftest
 from qa_assets.faults.suggest import suggest
 from qa_assets_tests.conftest import Project
@@ -162,7 +163,13 @@ def test_a_tenth_of_the_faults_meets_the_gates(project: Project, monkeypatch) ->
     pipeline = find_pipeline("digits")
     before = {p: p.stat().st_mtime_ns for p in (project.root / "data").rglob("*")}
     store = clean_store(pipeline)
-    record = selftest(pipeline, store, chosen(part=A_TENTH), clean_runs=1, processes=1)
+    tasks, folder = chosen(part=A_TENTH), project.root / "unfinished"
+    before_it_was_cut_off = run_of(*tasks[0], named=True, seconds=123.0)
+    Results(folder).keep(tasks[0], before_it_was_cut_off)
+    record = selftest(pipeline, store, tasks, clean_runs=1, processes=1, unfinished=folder)
+    assert before_it_was_cut_off in record.runs, "what is known is not planted again"
+    assert len(record.runs) == len(tasks)
+    assert not folder.exists()
     assert before == {p: p.stat().st_mtime_ns for p in (project.root / "data").rglob("*")}
     assert not list(store.scratch().iterdir())
     said = matrix.text(record)
