@@ -127,9 +127,9 @@ def _findings(taken: DatasetSnapshot) -> Iterator[Section]:
     ratio = max(counts.values()) / min(counts.values())
     uneven = f": the largest has {ratio:.1f} times the smallest" if ratio > UNEVEN else ""
     yield Section(f"Classes{uneven}", ("class", "samples", "share"), rows)
-    aside = tuple((q.code, q.item, q.message) for q in taken.quarantined[:SHOWN])
+    aside = tuple((q.code, q.item, q.message, q.remedy) for q in taken.quarantined[:SHOWN])
     if aside:
-        yield Section("Set aside", ("code", "item", "reason"), aside)
+        yield Section("Set aside", ("code", "item", "reason", "remedy"), aside)
     odd = tuple((r.code, taken.remark_counts[r.code], r.item, r.message) for r in taken.remarks)
     if odd:
         yield Section("Odd but used", ("code", "times", "item", "rule"), odd[:SHOWN])

@@ -124,3 +124,57 @@ def test_of_many_broken_files_each_is_a_problem_of_its_own(project: Project) -> 
     told = [p for p in state.problems if p.code == "IMG_NOT_IMAGE"]
     assert {p.item for p in told} == {n.removeprefix("data/digits/") for n in names}
     assert all("\n" not in p.message and p.remedy for p in told)
+
+
+PIXELS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+BAD_TABLES = {
+    "nothing.csv": (b"", "CSV_EMPTY", "is an empty file.", "Give a CSV"),
+    "head.csv": (b"a,b\n", "CSV_EMPTY", "has no rows.", "Give a CSV"),
+    "latin.csv": ("name,x\nMüller,1\n".encode("latin-1"), "CSV_ENCODING", "UTF8", "UTF-8"),
+    "wide.csv": ("a,b\n1,2\n".encode("utf-16"), "CSV_ENCODING", "is UTF-16.", "UTF-8"),
+    "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "CSV_RAGGED", "Row #3", "as many fields"),
+    "one.png": (PIXELS, "CSV_ENCODING", "is no table", "pictures: a folder"),
+    "cut.parquet": (b"PAR1" + b"x" * 99, "CSV_ENCODING", "Parquet", "Give a CSV"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_table_that_cannot_be_tried_says_why(name: str, tmp_path: Path, call: Call) -> None:
+    body, code, message, remedy = BAD_TABLES[name]
+    (tmp_path / name).write_bytes(body)
+    exit_code, (problem,) = call("try", str(tmp_path / name))
+    assert (exit_code, problem["code"], problem["item"]) == (2, code, name)
+    assert message in problem["message"]
+    assert remedy in problem["remedy"]
+
+
+def inputs(root: Path) -> dict[str, Path]:
+    """What somebody might give in place of a dataset."""
+    (root / "empty").mkdir()
+    (root / "words/cat").mkdir(parents=True)
+    (root / "words/cat/a.txt").write_text("no picture")
+    (root / "table.csv").write_text("a,b\n1,2\n")
+    (root / "idx").mkdir()
+    pixels = b"\0\0\x08\x03" + bytes((0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 4)) + bytes(16)
+    (root / "idx/train-images-idx3-ubyte").write_bytes(pixels)
+    return {n: root / n for n in ("empty", "words", "table.csv", "idx", "nowhere")}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "remedy"),
+    [
+        ("empty", "SET_EMPTY", "a folder a class"),
+        ("words", "SET_EMPTY", "a folder a class"),
+        ("table.csv", "SET_MISSING", "qa inspect features"),
+        ("idx", "SET_MISSING", "into one folder"),
+        ("nowhere", "SET_MISSING", "Give a folder"),
+    ],
+)
+def test_what_is_no_dataset_is_refused_with_what_would_be_right(
+    name: str, code: str, remedy: str, tmp_path: Path, call: Call
+) -> None:
+    path = inputs(tmp_path)[name]
+    exit_code, (problem, *_) = call("inspect", "dataset", str(path), "--out", str(tmp_path / "o"))
+    assert (exit_code, problem["code"]) == (2, code)
+    assert remedy in problem["remedy"]
+    assert not (tmp_path / "o").exists()

@@ -25,6 +25,7 @@ from qa_assets.datasets.contents import WORDS
 from qa_assets.datasets.intake import Taken
 from qa_assets.datasets.merge import Merged
 from qa_assets.datasets.remarks import NAMED, remarks_of, remarks_of_copies
+from qa_assets.datasets.remedies import with_remedy
 from qa_assets.datasets.shards import Earlier, Pair, ShardWriter
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Collected:
     @property
     def aside(self) -> list[Quarantined]:
         """What was set aside."""
-        return [*self.taken.aside, *self.merged.conflicts]
+        return [with_remedy(q) for q in (*self.taken.aside, *self.merged.conflicts)]
 
     def noticed(self) -> tuple[tuple[Remark, ...], dict[str, int]]:
         """What is odd about the rest: the first of each kind, and how often by kind."""

@@ -122,7 +122,8 @@ def _opened(source: Path) -> "Generator[IO[bytes]]":
             yield cast("IO[bytes]", stream)
     except FileNotFoundError as error:
         what = "does not exist; labels lie beside their pictures."
-        raise InputRefused.of("SET_MISSING", source.name, what) from error
+        remedy = "Put both files of IDX, pictures and labels, into one folder."
+        raise InputRefused.of("SET_MISSING", source.name, what, remedy) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         what = "is packed and ends early."
         raise InputRefused.of("IDX_CORRUPT", source.name, what, "Fetch it again.") from error

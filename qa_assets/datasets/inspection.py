@@ -3,7 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from qa_assets.datasets.formats.idx import read_pair
 from qa_assets.datasets.formats.manifest import labelled
 from qa_assets.datasets.formats.npz import paired
 from qa_assets.datasets.labels import Labelled
+from qa_assets.datasets.remedies import remedies, with_remedy
 from qa_assets.datasets.settings import DatasetSettings, SampleLimits
 from qa_assets.datasets.snapshot import collect
 from qa_assets.datasets.source import FALLBACK, detect, visible
@@ -27,6 +28,7 @@ from qa_assets.datasets.trees import is_archive
 if TYPE_CHECKING:
     import pandas as pd
 
+_TAKEN = "Give a folder or archive of pictures, IDX or NPZ; a table: qa inspect features."
 LARGEST_RATIO = 20.0
 """Samples of the largest class over those of the smallest."""
 
@@ -85,7 +87,9 @@ def inspect(kind: str, path: Path, options: Options) -> Inspection:
         raise InputRefused.of(
             "INSPECT_KIND", kind, "is no kind of input.", f"Known: {', '.join(KINDS)}."
         )
-    return KINDS[kind](path, options)
+    with remedies():
+        found = KINDS[kind](path, options)
+    return replace(found, problems=[with_remedy(p) for p in found.problems])
 
 
 def inspect_dataset(path: Path, options: Options) -> Inspection:
@@ -93,7 +97,7 @@ def inspect_dataset(path: Path, options: Options) -> Inspection:
     no_tree = path.is_file() and detect(path) == FALLBACK and not is_archive(path)
     if no_tree or not path.exists():
         what = "is a file, a folder was expected." if no_tree else "does not exist."
-        raise InputRefused.of("SET_MISSING", str(path), what)
+        raise InputRefused.of("SET_MISSING", str(path), what, _TAKEN)
     path = path.absolute() if path.name != ".." else path.resolve()
     settings = DatasetSettings(path=path.name or ".", format=detect(path), limits=options.limits)
     with tempfile.TemporaryDirectory() as scratch:
@@ -229,7 +233,11 @@ def _small(label: str, count: int) -> Problem:
 
 
 def _nothing_left(path: Path, aside: Sequence[Quarantined]) -> InputRefused:
-    what = f"holds no usable sample; {len(aside)} were set aside."
+    what = (
+        f"holds no usable sample; {len(aside)} were set aside."
+        if aside
+        else "holds nothing that could be a sample."
+    )
     named = ", ".join(visible(q.item) for q in aside[:20])
     return InputRefused(
         Problem("SET_EMPTY", str(path), f"{what} {named}".strip()), *map(_problem, aside)

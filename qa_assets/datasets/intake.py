@@ -2,16 +2,20 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import keys
+from qa_assets.datasets.ahead import looked_at, threads
 from qa_assets.datasets.blocks import Block, Known, Met
-from qa_assets.datasets.pictures import Refusal, inspect
+from qa_assets.datasets.measures import thinned
+from qa_assets.datasets.pictures import Picture, Refusal, decoders_quiet, inspect_in_thread
 from qa_assets.datasets.remarks import NAMED
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.shards import ShardWriter
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 FOUND = ("key", "label", "group", "name", "part", "attributes")
 """Columns of what was found: one row a usable file."""
 _TEXTS = ("label", "group", "name", "part", "attributes")
+Judged = tuple[bytes, Picture | Refusal | None]
+"""Key of a sample, and what it is; None where that is known."""
 _BATCH_ROWS = 8192
 _DIGEST = hashlib.sha256
 
@@ -61,7 +67,7 @@ class Intake:
         self._seen, self._blocks = known, blocks or {}
         self._taken = 0
         self._met: list[Met] = []
-        self._refused: dict[bytes, Refusal] = {}
+        self._pool: ThreadPoolExecutor | None = None
         self._keys: list[bytes] = []
         self._rows: list[tuple[str, ...]] = []
         self._packed: list[pa.Table] = []
@@ -73,13 +79,18 @@ class Intake:
         """All samples of a reader."""
         import pyarrow as pa
 
-        for raw in read:
-            if isinstance(raw, RawSample):
-                self._sample(raw)
-            elif isinstance(raw, Block):
-                self._block(raw)
-            else:
-                self._note(raw)
+        count = threads()
+        with decoders_quiet(), ThreadPoolExecutor(count) as pool:
+            self._pool = pool if count > 1 else None
+            for kind, run in groupby(read, type):
+                if kind is RawSample:
+                    self._samples(cast("Iterator[RawSample]", run))
+                    continue
+                for item in cast("Iterator[Finding | Block]", run):
+                    if isinstance(item, Block):
+                        self._block(item)
+                    else:
+                        self._note(item)
         self._pack()
         empty = pa.table(
             {name: pa.array([], pa.binary(keys.WIDTH) if name == "key" else pa.string())
@@ -88,18 +99,27 @@ class Intake:
         found = pa.concat_tables(self._packed).unify_dictionaries() if self._packed else empty
         return Taken(found, self._aside, self._noticed, self._counts, self._met)
 
-    def _sample(self, raw: RawSample) -> None:
+    def _samples(self, raws: Iterable[RawSample]) -> None:
+        for raw, (key, judged) in looked_at(raws, self._inspected, self._pool):
+            if key in self._seen or self._usable(raw, key, judged):
+                self._add(raw, key)
+
+    def _inspected(self, raw: RawSample) -> Judged:
+        """Its key and, where that was not seen yet, what it is; called in any thread."""
         key = _DIGEST(raw.payload).digest()
-        if key in self._seen or self._look(raw, key):
-            self._add(raw, key)
+        if key in self._seen:
+            return key, None
+        judged = inspect_in_thread(raw.payload, self._limits)
+        if isinstance(judged, Picture) and judged.luma is not None:
+            judged = replace(judged, luma=thinned(judged.luma))  # what waits is small
+        return key, judged
 
     def _block(self, block: Block) -> None:
         """Take its samples; where its bytes are known, so are their names."""
         digest, start, count = block.digest, self._taken, len(block.codes)
         known = self._blocks.get(digest)
         if known is None:
-            for raw in block.samples():
-                self._sample(raw)
+            self._samples(block.samples())
         else:
             self._pack()
             self._packed.append(_columns(block, known, self._group_of))
@@ -115,11 +135,10 @@ class Intake:
         if len(self._keys) >= _BATCH_ROWS:
             self._pack()
 
-    def _look(self, raw: RawSample, key: bytes) -> bool:
-        """Decode what was never seen; whether it can be used."""
-        judged = self._refused.get(key) or inspect(raw.payload, self._limits)
+    def _usable(self, raw: RawSample, key: bytes, judged: Picture | Refusal | None) -> bool:
+        """Keep what was never seen; whether it can be used."""
+        assert judged is not None  # what is seen stays so
         if isinstance(judged, Refusal):
-            self._refused[key] = judged
             said = Quarantined(judged.code, raw.name, judged.message, judged.remedy)
             self._aside.append(said)
             return False

@@ -41,7 +41,7 @@ class Look:
 def thinned(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Every k-th pixel of a large picture, the picture itself where it is small."""
     step = -(-max(luma.shape) // LONGEST_SIDE)
-    return luma[::step, ::step] if step > 1 else luma
+    return luma[::step, ::step].copy() if step > 1 else luma
 
 
 def measure(stack: NDArray[np.uint8]) -> Look:

@@ -207,7 +207,7 @@ def refuse_unusable(
     if not classes:
         named = ", ".join(visible(q.item) for q in aside[:NAMED])
         more = ", ..." if len(aside) > NAMED else ""
-        what = "is empty."
+        what = "holds nothing that could be a sample."
         if aside:
             what = f"holds no usable sample; {len(aside)} set aside: {named}{more}."
         remedy = f"Bring samples of at least two classes: {_LAYOUTS.get(layout, layout)}."

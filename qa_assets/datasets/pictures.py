@@ -4,7 +4,8 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -84,22 +85,37 @@ def inspect(payload: bytes, limits: SampleLimits) -> Picture | Refusal:
 
     Sizes are judged by the header, so a small file that claims a huge picture costs nothing.
     """
+    with decoders_quiet():
+        return inspect_in_thread(payload, limits)
+
+
+@contextmanager
+def decoders_quiet() -> Generator[None]:
+    """Nothing that a decoder only warns about is said: it is no fault of the pixels.
+
+    It holds for all threads of the process, so it is not entered in one of several.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def inspect_in_thread(payload: bytes, limits: SampleLimits) -> Picture | Refusal:
+    """As :func:`inspect`, where :func:`decoders_quiet` holds already."""
     from PIL import Image, UnidentifiedImageError
 
     if not payload:
         return Refusal("IMG_EMPTY", "is an empty file.")
     damage = _png_damage(payload)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a decoder only warns about is no fault of the pixels
-        try:
-            with Image.open(io.BytesIO(payload), formats=ACCEPTED) as image:
-                return _judge_header(image, limits) or damage or _decode(image, payload)
-        except UnidentifiedImageError:
-            return damage or _unidentified(payload)
-        except Image.DecompressionBombError:
-            return Refusal("IMG_TOO_LARGE", "claims more pixels than any limit allows.")
-        except (OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError) as error:
-            return _undecodable(error)
+    try:
+        with Image.open(io.BytesIO(payload), formats=ACCEPTED) as image:
+            return _judge_header(image, limits) or damage or _decode(image, payload)
+    except UnidentifiedImageError:
+        return damage or _unidentified(payload)
+    except Image.DecompressionBombError:
+        return Refusal("IMG_TOO_LARGE", "claims more pixels than any limit allows.")
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError) as error:
+        return _undecodable(error)
 
 
 def _judge_header(image: "Image", limits: SampleLimits) -> Refusal | None:

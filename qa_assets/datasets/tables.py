@@ -18,28 +18,52 @@ _TAKEN = (
     "Give a CSV with a line of column names or a Parquet file; or pictures: a folder, zip, tar, \
 IDX or NPZ."
 )
+_MEANING = {
+    "UTF8": ("CSV_ENCODING", "Save it as UTF-8."),
+    "Expected": ("CSV_RAGGED", "Give each row as many fields as there are columns."),
+}
+"""Code and remedy by what Arrow says of a text."""
+_PARQUET, _UTF16 = b"PAR1", (b"\xff\xfe", b"\xfe\xff")
+_HEAD = 1 << 12
 
 
 def sketch_file(source: Path) -> dict[str, Sketch]:
     """One sketch a column of a CSV or Parquet file.
 
     Raises:
-        InputRefused: ``SET_MISSING``, ``CSV_EMPTY`` or ``CSV_ENCODING``.
+        InputRefused: ``SET_MISSING``, ``CSV_EMPTY``, ``CSV_RAGGED`` or ``CSV_ENCODING``.
     """
     import pyarrow as pa
 
     if not source.is_file():
-        raise InputRefused.of("SET_MISSING", str(source), "does not exist or is a folder.")
+        what = "does not exist or is a folder."
+        raise InputRefused.of("SET_MISSING", str(source), what, "Give the table itself.")
+    _refuse_binary(source)
     merged: dict[str, Sketch] = {}
     try:
         for batch in _batches(source):
             merged = merge(merged, sketch_batch(batch))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = f"cannot be read as a table: {str(error)[:200].rstrip('.')}."
-        raise InputRefused.of("CSV_ENCODING", source.name, what, _TAKEN) from error
+        said = (m for text, m in _MEANING.items() if text in str(error))
+        code, remedy = next(said, ("CSV_ENCODING", _TAKEN))
+        raise InputRefused.of(code, source.name, what, remedy) from error
     if not merged or not any(s.count for s in merged.values()):
         raise InputRefused.of("CSV_EMPTY", source.name, "has no rows.", _TAKEN)
     return merged
+
+
+def _refuse_binary(source: Path) -> None:
+    """Refuse what is no text, in words of its own."""
+    with source.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if not head:
+        raise InputRefused.of("CSV_EMPTY", source.name, "is an empty file.", _TAKEN)
+    if head.startswith(_UTF16):
+        raise InputRefused.of("CSV_ENCODING", source.name, "is UTF-16.", "Save it as UTF-8.")
+    if b"\0" in head and not head.startswith(_PARQUET):
+        what = "is no table: it holds bytes that no text has."
+        raise InputRefused.of("CSV_ENCODING", source.name, what, _TAKEN)
 
 
 def sketch_batch(batch: "pa.RecordBatch | pa.Table") -> dict[str, Sketch]:
@@ -72,7 +96,7 @@ def _batches(source: Path) -> "Iterator[pa.RecordBatch]":
     import pyarrow.parquet as pq
 
     with source.open("rb") as stream:
-        parquet = stream.read(4) == b"PAR1"
+        parquet = stream.read(len(_PARQUET)) == _PARQUET
     if parquet:
         yield from pq.ParquetFile(source, pre_buffer=False).iter_batches(
             BATCH_ROWS, use_threads=False

@@ -32,13 +32,13 @@ def again(root: Path, *known: DatasetSnapshot) -> DatasetSnapshot:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Payloads that are decoded while the test runs."""
     seen: list[bytes] = []
-    real: Callable[..., object] = intake.inspect
+    real: Callable[..., object] = intake.inspect_in_thread
 
     def noted(payload: bytes, *rest: object) -> object:
         seen.append(payload)
         return real(payload, *rest)
 
-    monkeypatch.setattr(intake, "inspect", noted)
+    monkeypatch.setattr(intake, "inspect_in_thread", noted)
     return seen
 
 

@@ -1,0 +1,65 @@
+"""Samples looked at by some threads, and handed on in the order in which they were read.
+
+Decoders, checksums and digests let other threads run, so that a second core halves their time.
+What is read ahead is bounded in samples and in bytes.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from qa_assets.datasets.source import RawSample
+
+MOST_THREADS = 2
+"""A large picture takes 200 MiB while it is decoded, in each of them."""
+CHUNK, CHUNK_BYTES = 16, 1 << 18
+"""Samples, or bytes of them, that one thread takes at once."""
+_T = TypeVar("_T")
+
+
+def threads() -> int:
+    """As many as there are processors for this process, up to ``MOST_THREADS``."""
+    there = getattr(os, "sched_getaffinity", None)
+    count = len(there(0)) if there else os.cpu_count() or 1
+    return min(count, MOST_THREADS)
+
+
+def looked_at(
+    raws: Iterable[RawSample], look: Callable[[RawSample], _T], pool: ThreadPoolExecutor | None
+) -> Iterator[tuple[RawSample, _T]]:
+    """Each sample with what ``look`` says of it, in their order.
+
+    Args:
+        raws: The samples.
+        look: Called in any thread and any order.
+        pool: The threads; without one everything is done here.
+    """
+    if pool is None:
+        yield from ((raw, look(raw)) for raw in raws)
+        return
+    waiting: deque[Future[list[tuple[RawSample, _T]]]] = deque()
+    for chunk in _chunks(raws):
+        waiting.append(pool.submit(_each, chunk, look))
+        if len(waiting) > MOST_THREADS:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+def _each(chunk: list[RawSample], look: Callable[[RawSample], _T]) -> list[tuple[RawSample, _T]]:
+    return [(raw, look(raw)) for raw in chunk]
+
+
+def _chunks(raws: Iterable[RawSample]) -> Iterator[list[RawSample]]:
+    chunk: list[RawSample] = []
+    size = 0
+    for raw in raws:
+        chunk.append(raw)
+        size += len(raw.payload)
+        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
