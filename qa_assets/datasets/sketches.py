@@ -155,9 +155,14 @@ def of_numbers(values: ArrayLike) -> Numbers:
 def of_words(values: "NDArray[Any] | list[str | None]") -> Words:
     """Sketch some words; None counts as missing."""
     counts = Counter(v for v in values if v is not None)
-    total = sum(counts.values())
-    too_many = len(counts) > MOST_WORDS
-    return Words(total, len(values) - total, {} if too_many else dict(counts), too_many)
+    return words_of_counts(counts, len(values) - counts.total())
+
+
+def words_of_counts(counts: Mapping[str, int], missing: int) -> Words:
+    """Sketch words that were counted."""
+    found = {word: n for word, n in counts.items() if n}
+    too_many = len(found) > MOST_WORDS
+    return Words(sum(found.values()), missing, {} if too_many else found, too_many)
 
 
 _SIDE = 1 << 20

@@ -27,10 +27,18 @@ from qa_assets.core.records.datasets import (
 from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import read_columns, read_table, table_bytes
 from qa_assets.datasets import sketches
+from qa_assets.datasets.class_table import by_class
 from qa_assets.datasets.measured import shards_by_digest, thumbnails
 from qa_assets.datasets.measures import MEASURES
 from qa_assets.datasets.shards import measured_by
-from qa_assets.datasets.sketches import Sketch, as_json, from_json, of_numbers, of_words
+from qa_assets.datasets.sketches import (
+    Sketch,
+    as_json,
+    from_json,
+    of_numbers,
+    of_words,
+    words_of_counts,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,14 +65,14 @@ def statistics(
         earlier: Earlier statistics, for the history.
     """
     samples = _columns(snapshot, quality)
-    by_class = _summarise(samples)
-    counts = {str(c): int(n) for c, n in zip(by_class["label"], by_class["samples"], strict=True)}
+    classes = by_class(samples)
+    counts = {str(c): int(n) for c, n in zip(classes["label"], classes["samples"], strict=True)}
     brightness = samples["brightness"].to_numpy(np.float64)
     before = _before(snapshot.version, earlier)
     usable = before if before is not None and before.measured_by == _code() else None
     by_shard = _by_shard(samples, snapshot, usable)
     files: dict[str, bytes] = {
-        STATISTICS: table_bytes(by_class),
+        STATISTICS: table_bytes(classes),
         CLASS_BARS: bars(list(counts), list(counts.values())),
         SKETCHES: _written({**_of_words(samples), **_merged(by_shard.values())}),
         SHARD_SKETCHES: _kept_shards(by_shard),
@@ -155,7 +163,15 @@ def sketch(samples: "pd.DataFrame") -> dict[str, Sketch]:
 
 
 def _of_words(samples: "pd.DataFrame") -> dict[str, Sketch]:
-    return {**_attributes(samples), LABEL: of_words(_words(samples[LABEL]))}
+    return {**_attributes(samples), LABEL: _of_categories(samples[LABEL])}
+
+
+def _of_categories(column: Any) -> Sketch:
+    """As of ``of_words``, counted by the numbers of the words."""
+    coded = column.astype("category").cat
+    codes = coded.codes.to_numpy()
+    counts = np.bincount(codes[codes >= 0], minlength=len(coded.categories)).tolist()
+    return words_of_counts(dict(zip(coded.categories, counts, strict=True)), int((codes < 0).sum()))
 
 
 def _attributes(samples: "pd.DataFrame") -> dict[str, Sketch]:
@@ -167,12 +183,6 @@ def _attributes(samples: "pd.DataFrame") -> dict[str, Sketch]:
         words = [value or None for value in values]
         found[called] = of_words(words) if numbers is None else of_numbers(numbers)
     return found
-
-
-def _words(column: Any) -> list[str | None]:
-    """The words of a column, whether each stands there once or in every row."""
-    coded = column.astype("category").cat
-    return np.asarray(coded.categories, object)[coded.codes.to_numpy()].tolist()
 
 
 def read_sketches(record: DatasetStatistics, name: str) -> dict[str, Sketch]:
@@ -210,20 +220,3 @@ def _history(version: str, before: DatasetStatistics | None) -> tuple[VersionNum
         before.brightness_std,
     )
     return (*before.history, latest)[-REMEMBERED:]
-
-
-def _summarise(samples: "pd.DataFrame") -> "pd.DataFrame":
-    """One row a class, sorted by label."""
-    by_class = samples.groupby("label", sort=True, observed=True).agg(
-        samples=("bytes", "size"),
-        brightness_mean=("brightness", "mean"),
-        brightness_std=("brightness", lambda values: float(np.std(values))),
-        contrast_mean=("contrast", "mean"),
-        width_min=("width", "min"),
-        width_max=("width", "max"),
-        height_min=("height", "min"),
-        height_max=("height", "max"),
-        bytes_mean=("bytes", "mean"),
-    )
-    by_class.insert(1, "share", by_class["samples"] / len(samples))
-    return by_class.reset_index().astype({"label": "str"})
