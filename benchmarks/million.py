@@ -1,7 +1,7 @@
 """Peak memory and time of each data asset on a million small pictures, made up.
 
 Each asset runs in a process of its own, with its inputs from the store, as in the graph.
-Usage: python -m benchmarks.million [SAMPLES] [idx | npz | webdataset | image_folder]
+Usage: python -m benchmarks.million [SAMPLES] [idx | npz | webdataset | image_folder | zip]
 """
 
 import io
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,11 +92,19 @@ def write_image_folder(place: Path, samples: int) -> None:
         (place / str(kind) / f"{number:07d}.png").write_bytes(body)
 
 
+def write_zip(place: Path, samples: int) -> None:
+    """One zip of such a folder."""
+    with zipfile.ZipFile(place, "w") as out:
+        for number, kind, body in _files(samples):
+            out.writestr(f"{kind}/{number:07d}.png", body)
+
+
 WRITE: dict[str, Callable[[Path, int], None]] = {
     "idx": write_idx,
     "npz": write_npz,
     "webdataset": write_webdataset,
     "image_folder": write_image_folder,
+    "zip": write_zip,
 }
 
 
@@ -113,7 +122,8 @@ def make(step: str, folder: Path, layout: str, inputs: dict[str, str]) -> str:
     store = LocalStore(folder / "store")
     with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
         if step == "dataset_snapshot":
-            settings = DatasetSettings(path="set", format=layout)
+            kind = "image_folder" if layout == "zip" else layout
+            settings = DatasetSettings(path="set", format=kind)
             return store.put(snapshot(settings, "m", folder, Path(scratch)).content())
         taken = DatasetSnapshot.load(store.get(inputs["dataset_snapshot"]))
         if step == "sample_quality":
