@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from qa_assets.checks.edge import (
     accuracy_kept_on_edge,
@@ -19,7 +20,7 @@ from qa_assets.core.intervals import paired_difference
 from qa_assets.core.records.datasets import SAMPLES
 from qa_assets.core.records.evaluation import Predictions
 from qa_assets.core.tables import read_table, table_bytes
-from qa_assets_tests.checks.test_edge import CLOUD_LOGITS, GONE, GOOD, IDS, MODEL, files
+from qa_assets_tests.checks.test_edge import CLOUD_LOGITS, GONE, GOOD, IDS, MODEL, files, timed
 
 WHERE = {"target": "ort-cpu"}
 GROWS = replace(GOOD, rss_growth_mib=9.0, rss_slope_kib=5.0)
@@ -136,3 +137,15 @@ def test_what_the_target_gains_is_no_loss() -> None:
     one[0] = -one[0]
     lost = accuracy_kept_on_edge(replace(GOOD, files=files(one)), network)
     assert lost.passed is (few >= -0.02)
+
+
+@pytest.mark.parametrize("calls", range(1, 10))
+def test_few_calls_fail_where_so_many_are_rarely_too_slow(calls: int) -> None:
+    """As often as scipy says, were a tenth of all calls over the budget: one run in forty."""
+    for slow in range(calls + 1):
+        run = timed(*[40.0] * (calls - slow), *[90.0] * slow)
+        verdict = latency_within_budget(run, max_p90_ms=50.0)
+        rare = stats.binom.sf(slow - 1, calls, 0.1) <= 0.025
+        assert verdict.outcome == ("fail" if rare else "cannot tell")
+        if rare:
+            assert (verdict.measured, verdict.limit) == (slow / calls, 0.1)
