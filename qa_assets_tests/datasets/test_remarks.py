@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_assets.datasets import remarks
@@ -22,6 +22,7 @@ def told(names: list[str]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("together", [1, 3, 1 << 16])
+@settings(deadline=None)
 @given(names=NAMES)
 def test_names_that_other_systems_do_not_take_are_counted(together: int, names: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:

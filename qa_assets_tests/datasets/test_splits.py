@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
@@ -69,6 +69,7 @@ def test_the_assignment_is_pinned() -> None:
 
 
 @pytest.mark.slow
+@settings(deadline=None)
 @given(
     first=st.sets(st.integers(0, 10_000), min_size=80, max_size=120),
     more=st.sets(st.integers(0, 10_000), max_size=100),
