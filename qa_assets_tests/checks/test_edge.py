@@ -146,10 +146,12 @@ def test_few_calls_are_enough_where_most_are_too_slow() -> None:
     assert (verdict.outcome, verdict.cause, verdict.measured) == ("fail", "edge.slow", 0.6)
     assert verdict.where == {"target": "ort-cpu"}
     assert "calls over 50 ms (6 of 10)" in verdict.summary
+    busy = timed(*[40.0] * 4, *[90.0] * 6, contended=True)
+    assert latency_within_budget(busy, max_p90_ms=50.0).cause == "edge.slow", "the median is over"
     for unsure in (
         timed(*[40.0] * 7, *[90.0] * 3),  # one run in fourteen
         timed(),
-        timed(*[90.0] * 10, contended=True),
+        timed(*[40.0] * 5, *[90.0] * 5, contended=True),
         timed(*[50.0] * 10),
         timed(90.0),
     ):

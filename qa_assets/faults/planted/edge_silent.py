@@ -44,7 +44,7 @@ def device_writes_nothing(site: Site, dose: float) -> None:
 def device_slow(site: Site, dose: float) -> None:
     """Every call with one sample takes longer on the first device, in seconds."""
     first = site.pipeline.config.edge.targets[:1]
-    site.configure("edge", calls=70, timing_seconds=8.0, warm_up=1, targets=first)
+    site.configure("edge", calls=24, timing_seconds=3.0, warm_up=1, targets=first)
     worker_code(
         site,
         "_clean_infer = OnnxRuntime.infer\n\n\ndef _slow(self, pixels):\n"

@@ -7,7 +7,7 @@ import numpy as np
 
 from qa_assets.faults.fault import fault
 from qa_assets.faults.pictures import Pixels
-from qa_assets.faults.planted.twice import SNAPSHOT, sides
+from qa_assets.faults.planted.twice import SNAPSHOT, groups_of, sides
 from qa_assets.faults.site import Site
 
 TOP = 255.0
@@ -126,14 +126,18 @@ def pictures_blank(site: Site, dose: float) -> None:
     _repainted(site, dose, lambda p: np.full(p.shape, 8.0) + site.rng.integers(0, 3, p.shape))
 
 
-@look(mild=0.5, clear=0.8, source="one device, one writer")
+@fault(
+    "data", enters=SNAPSHOT, causes=(*LOOK, "SPLIT_GROUP_UNKNOWN"), mild=0.5, clear=0.8,
+    source="one device, one writer",
+)  # fmt: skip
 def groups_lost(site: Site, dose: float) -> None:
     """The last share of the groups (writers, devices) is missing, or of the files by name."""
     files = sorted(site.data.files(), key=lambda p: p.name)
     _, others = sides(site)
     names = sorted(p.name for p in others)
     gone = set(names[: int(len(names) * dose)])
-    site.culprits.add("group")
-    for path in files:
-        if path.name in gone:
-            path.unlink()
+    kept = [path for path in files if path.name not in gone]
+    lost = [path for path in files if path.name in gone]
+    site.culprits |= {"group", *(groups_of(site, lost) - groups_of(site, kept))}
+    for path in lost:
+        path.unlink()

@@ -1,6 +1,9 @@
 """Samples that are there twice, or on both sides of the split."""
 
+import re
+from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qa_assets.faults.fault import fault
@@ -41,23 +44,25 @@ def _leak(site: Site, share: float, change: Any, **options: Any) -> None:
             site.culprits |= site.data.repaint([target], change, **options)
 
 
-def test_files(site: Site) -> list[Any]:
+def test_files(site: Site) -> list[Path]:
     """Files of the test split, where groups are held out by name; else every file."""
     return sides(site)[0]
 
 
-def sides(site: Site) -> tuple[list[Any], list[Any]]:
+def sides(site: Site) -> tuple[list[Path], list[Path]]:
     """Files of the test split, and the others; by group where groups are held out by name."""
-    import re
-
-    settings = site.pipeline.config
-    files, groups = site.data.files(), settings.splits.test_groups
-    if groups and settings.dataset.group_pattern:
-        pattern = re.compile(settings.dataset.group_pattern)
-        name = {p: pattern.search(p.relative_to(site.data.root).as_posix()) for p in files}
-        held = [p for p in files if (m := name[p]) and m.group(1) in groups]
+    files, groups = site.data.files(), set(site.pipeline.config.splits.test_groups)
+    if groups and site.pipeline.config.dataset.group_pattern:
+        held = [p for p in files if groups_of(site, [p]) & groups]
         return held, [p for p in files if p not in set(held)]
     return files, files
+
+
+def groups_of(site: Site, files: Iterable[Path]) -> set[str]:
+    """Groups that the names of files tell, by the pattern of the settings."""
+    pattern = site.pipeline.config.dataset.group_pattern or "$^()"
+    found = (re.search(pattern, p.relative_to(site.data.root).as_posix()) for p in files)
+    return {m.group(1) for m in found if m}
 
 
 @twice(causes=COPIES, clear=0.5, source="Kapoor & Narayanan (2023), leakage")
