@@ -21,8 +21,7 @@ def test_suites_are_proposed_and_hold_as_gates(project: Project) -> None:
     assert refused.returncode == 2
     assert "SUITE_EXISTS" in refused.stdout + refused.stderr
     assert "Reviewed" in files[0].read_text()
-    added = "    expectations_hold_on_quality: {suite: quality_suite.proposed.json}\n"
-    project.edit("  gates:\n", f"  gates:\n{added}")
+    project.edit("{suite: quality_suite.json}", "{suite: quality_suite.proposed.json}")
     checked = project.qa("check", "digits")
     assert "expectations_hold_on_quality" in checked.stdout
     assert checked.returncode == 0, checked.stdout + checked.stderr

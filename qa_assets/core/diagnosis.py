@@ -43,6 +43,8 @@ BROAD = (
 )
 """Causes that another one of the same stage explains better: a leak is more than near duplicates,
 dark pictures look as if their labels were wrong."""
+COPIES = ("data.near_duplicates",)
+"""Of the broad causes the one that explains the others: what is there twice moves values along."""
 VAGUE = ("data.counts", "data.file_sizes", "data.too_few_in_split")
 """Causes that any other one of the same stage explains better; the most telling one is taken."""
 
@@ -88,7 +90,7 @@ def _vagueness(finding: Finding) -> tuple[int, int]:
     if not _is(finding, (*BROAD, *VAGUE)):
         return 0, 0
     said = sum(map(bool, finding.verdict.where.values()))
-    return (2, -said) if _is(finding, VAGUE) else (1, 0)
+    return (2, -said) if _is(finding, VAGUE) else (1, -_is(finding, COPIES))
 
 
 def _is(finding: Finding, causes: tuple[str, ...]) -> bool:

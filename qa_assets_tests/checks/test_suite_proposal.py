@@ -21,8 +21,8 @@ from qa_assets.core.records.datasets import SAMPLES, STATISTICS
 from qa_assets.core.records.quality import QUALITY
 from qa_assets.core.tables import read_table, table_bytes
 from qa_assets.core.verdict import Verdict
+from qa_assets.datasets.class_table import by_class
 from qa_assets.datasets.quality import quality
-from qa_assets.datasets.statistics import _summarise
 from qa_assets_tests.datasets.samples import digits
 
 CHECKS = {
@@ -67,7 +67,7 @@ def half_of(tables: dict[str, pd.DataFrame], name: str, seed: int) -> pd.DataFra
     whole = chosen.reset_index(drop=True)
     for column in ("brightness", "contrast"):
         whole[column] = measured[column].astype("float64")
-    return _summarise(whole)
+    return by_class(whole)
 
 
 @pytest.mark.slow

@@ -54,6 +54,14 @@ def test_a_broad_cause_gives_way_within_its_stage_only() -> None:
     assert named(broad, found("b", "edge", "edge.crash")) == "a"
 
 
+def test_copies_explain_a_value_that_moved_and_a_leak_explains_the_copies() -> None:
+    value = found("a", "datasets", "data.expectation_failed")
+    copies = found("b", "datasets", "data.near_duplicates")
+    assert named(value, copies) == "b"
+    assert named(value, copies, found("c", "datasets", "data.leaked")) == "c"
+    assert named(value, found("c", "datasets", "data.label_noise")) == "a", "else the first"
+
+
 def test_a_count_gives_way_to_everything_and_the_most_telling_count_is_taken() -> None:
     rows = found("a", "datasets", "data.counts", column="")
     by_class = found("b", "datasets", "data.counts", column="samples", **{"class": "3"})

@@ -84,7 +84,7 @@ WRITTEN: dict[str, Written] = {
     "labels_flipped": (every_seventh_label_is_the_next, "few_suspicious_labels"),
     "class_missing": (last_class_gone, "expectations_hold_on_samples"),
     "files_truncated": (files_without_their_head, "quarantine_share"),
-    "pictures_overexposed": (pictures_grey, "expectations_hold_on_statistics"),
+    "pictures_overexposed": (pictures_grey, "expectations_hold_on_quality"),
     "first_layer_frozen": (second_convolution_frozen, "gradients_reach_every_layer"),
     "softmax_doubled": (probabilities_by_hand, "outputs_are_logits"),
     "learning_rate_too_small": (rate_a_tenth_of_a_thousandth, "learning_rate_sane"),
