@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 from qa_assets.core.records.faults import CleanRun, FaultRun, GateSelftest
 
 STOPPED, NAMED, ALSO, ESCAPED, INK = "#3b82f6", "#1d4ed8", "#93c5fd", "#ef4444", "#7a8699"
-CELL, LEFT, TOP, SHORT = 12, 250, 190, 40
+CELL, LEFT, RISE = 12, 250, 5.6
+"""Pixels: a cell, the names of faults, what each character of a gate's slanted title rises."""
 
 
 def data(record: GateSelftest) -> dict[str, Any]:
@@ -56,14 +57,15 @@ def summary(record: GateSelftest) -> str:
 def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
     """Faults by gates: dark the gate taken for the diagnosis, darkest where it is right."""
     shown = [g for g in gates if g not in record.dead]
+    top = round(RISE * max(map(len, shown), default=0)) + 10
     rows = [
-        f'<text transform="translate({LEFT + CELL * (j + 1) - 2},{TOP - 5}) rotate(-65)">'
-        f"{escape(gate[-SHORT:])}</text>"
+        f'<text transform="translate({LEFT + CELL * (j + 1) - 2},{top - 5}) rotate(-65)">'
+        f"{escape(gate)}</text>"
         for j, gate in enumerate(shown)
     ]
     cells: dict[str, list[str]] = {}
     for i, run in enumerate(record.runs):
-        y = TOP + CELL * i
+        y = top + CELL * i
         fill = "" if run.stopped or not run.counts else f' fill="{ESCAPED}"'
         rows.append(
             f'<text x="{LEFT - 6}" y="{y + 9}"{fill} class="r">{escape(_label(run))}</text>'
@@ -77,7 +79,7 @@ def picture(record: GateSelftest, gates: Sequence[str]) -> bytes:
             rows.append(f'<text x="{LEFT + 4}" y="{y + 9}"{fill}>{escape(said)}</text>')
     rows += [f'<path fill="{colour}" d="{"".join(d)}"/>' for colour, d in cells.items()]
     rows.append("<style>.r{text-anchor:end}</style>")
-    width, height = LEFT + CELL * len(shown) + 150, TOP + CELL * len(record.runs) + 8
+    width, height = LEFT + CELL * len(shown) + 150, top + CELL * len(record.runs) + 8
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
     font = f' height="{height}" font-family="system-ui,sans-serif" font-size="10" fill="{INK}">'
     return (head + font + "".join(rows) + "</svg>").encode()

@@ -109,6 +109,21 @@ def test_rates_count_what_escaped_and_what_cried_wolf() -> None:
     assert record.metadata()["clean runs blocked"] == 1
 
 
+def test_the_picture_has_whole_titles_below_its_edge_and_a_cell_for_the_gate_that_fired() -> None:
+    gate = "edge_comparison/onnx_reference: accuracy_kept_on_edge"
+    alarm = Alarm(gate, "fail", "c", "s", {})
+    fired = run_of("y", named=True, diagnosis=gate, alarms=(alarm,))
+    record = GateSelftest(runs=(run_of("x", ending="escaped"), fired), clean=(), dead=("h",))
+    drawn = matrix.picture(record, [gate, "h"]).decode()
+    assert f">{gate}<" in drawn
+    assert ">h<" not in drawn
+    foot = float(drawn.partition("translate(")[2].partition(")")[0].split(",")[1])
+    assert foot > 5 * len(gate), "a slanted title rises by some five pixels a character"
+    assert f'fill="{matrix.ESCAPED}" class="r">x<' in drawn
+    assert drawn.count("h11v11") == 1
+    assert f'<path fill="{matrix.NAMED}"' in drawn
+
+
 def test_a_fault_that_cannot_be_planted_here_says_why_and_counts_in_no_rate(
     tmp_path: Path,
 ) -> None:
