@@ -6,7 +6,6 @@ beside CLEAN clean runs. Its expectation suites are those that ``qa suite propos
 """
 
 import gzip
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -15,18 +14,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from qa_assets.artifacts import obtain
-from qa_assets.checks.suite_proposal import propose
+from qa_assets.artifacts import Made, obtain
 from qa_assets.config import Pipeline, read_pipeline
-from qa_assets.core.records.datasets import SAMPLES, STATISTICS
-from qa_assets.core.records.quality import QUALITY
-from qa_assets.core.tables import read_table
 from qa_assets.datasets.stored_png import png_of
 from qa_assets.faults import matrix
 from qa_assets.faults.asset import clean_store
 from qa_assets.faults.harness import kept_in
 from qa_assets.faults.selftest import chosen, selftest
 from qa_assets.graph import build_graph
+from qa_assets.suite_command import proposals, proposed_file
 
 DIGITS = Path(__file__).resolve().parents[1] / "qa_assets" / "defs" / "digits"
 TRAIN, TEST = 8500, 1500
@@ -65,12 +61,6 @@ GATES: dict[str, Any] = {
 }
 """Gates of digits whose thresholds are others here. That of the baselines is a monitor: on 1,500
 test samples this network is not surely better than the small one it is compared with."""
-SUITES = {
-    "samples": ("dataset_snapshot", SAMPLES, "id"),
-    "quality": ("sample_quality", QUALITY, "id"),
-    "statistics": ("dataset_statistics", STATISTICS, "label"),
-}
-"""Artifact, table and key of each suite."""
 MODEL = """from torch import nn
 
 
@@ -133,16 +123,16 @@ def settings() -> dict[str, Any]:
 
 def suites(pipeline: Pipeline) -> dict[str, Any]:
     """Write the proposed suites beside the settings; the gates that hold them."""
-    store, made = clean_store(pipeline), dict[str, Any]()
+    store, made = clean_store(pipeline), dict[str, Made]()
     with kept_in(store):
         artifacts, _ = build_graph(pipeline)
         for name in ("dataset_snapshot", "sample_quality", "dataset_statistics"):
             given = {read: made[read].digest for read in artifacts[name].reads}
             made[name] = obtain(artifacts[name], given, store)
-    for name, (artifact, table, key) in SUITES.items():
-        body = propose(read_table(made[artifact].record, table), name=f"mnist_{name}", key=key)
-        (pipeline.folder / f"{name}_suite.json").write_text(json.dumps(body), encoding="utf-8")
-    return {f"expectations_hold_on_{name}": {"suite": f"{name}_suite.json"} for name in SUITES}
+    bodies = proposals(pipeline.name, {name: found.record for name, found in made.items()})
+    for table, body in bodies.items():
+        (pipeline.folder / proposed_file(table)).write_bytes(body)
+    return {f"expectations_hold_on_{t}": {"suite": proposed_file(t)} for t in bodies}
 
 
 def project(source: Path, root: Path) -> Pipeline:

@@ -1,6 +1,7 @@
 """``qa suite propose``: expectations from the data as they are, for a person to review."""
 
 import json as json_text
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,8 @@ def propose(
 
     voice = Voice(as_json=json)
     found = find_pipeline(pipeline)
-    written = {found.folder / name: body for name, body in _proposals(pipeline).items()}
+    bodies = proposals(pipeline, _records(pipeline))
+    written = {found.folder / proposed_file(table): body for table, body in bodies.items()}
     if not replace:
         _refuse_other(written)
     for path, body in written.items():
@@ -42,27 +44,33 @@ def propose(
         voice.give({"suite": str(path), "expectations": count})
     voice.say("Review each bound, say why it is right, then name the file under gates:")
     for table in ("samples", "quality", "statistics"):
-        voice.say(f"    expectations_hold_on_{table}: {{suite: {_file(table)}}}")
+        voice.say(f"    expectations_hold_on_{table}: {{suite: {proposed_file(table)}}}")
 
 
-def _file(table: str) -> str:
+def proposed_file(table: str) -> str:
+    """What the proposed suite of a table is called."""
     return f"{table}_suite.proposed.json"
 
 
-def _proposals(pipeline: str) -> dict[str, bytes]:
+def proposals(pipeline: str, records: Mapping[str, Record]) -> dict[str, bytes]:
+    """The suite of each table, as JSON.
+
+    Args:
+        pipeline: Its name.
+        records: ``dataset_snapshot``, ``sample_quality`` and ``dataset_statistics``.
+    """
     from qa_assets.checks.suite_proposal import propose as suite_of
     from qa_assets.core.records.datasets import SAMPLES, STATISTICS
     from qa_assets.core.records.quality import QUALITY
     from qa_assets.core.tables import read_table
 
-    records = _records(pipeline)
     tables = {
         "samples": (read_table(records["dataset_snapshot"], SAMPLES), "id"),
         "quality": (read_table(records["sample_quality"], QUALITY), "id"),
         "statistics": (read_table(records["dataset_statistics"], STATISTICS), "label"),
     }
     made: dict[str, Any] = {
-        _file(name): suite_of(table, name=f"{pipeline}_{name}", key=key)
+        name: suite_of(table, name=f"{pipeline}_{name}", key=key)
         for name, (table, key) in tables.items()
     }
     return {

@@ -65,9 +65,7 @@ def _squared_distances(features: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def _scale(features: NDArray[np.floating], seen: Rows) -> float:
     """The factor of the squared distance: the solver's own default, ``scale``."""
-    values = features[seen]
-    mean = values.mean(dtype=np.float64)
-    spread = float(np.mean([np.mean((v - mean) ** 2) for v in values]))
+    spread = float(features[seen].var(dtype=np.float64))
     return 1 / (features.shape[1] * spread) if spread else 1.0
 
 
