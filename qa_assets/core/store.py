@@ -16,6 +16,7 @@ from qa_assets.core.publish import (
     replace_file,
     verify,
 )
+from qa_assets.core.unchanged import keep, recall
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -46,13 +47,18 @@ def content_digest(files: Content) -> str:
 
 
 class LocalStore:
-    """A store in a folder: ``objects/<digest>/`` and ``names/<name>``."""
+    """A store in a folder: ``objects/<digest>/`` and ``names/<name>``.
+
+    ``verified.json`` remembers which large files were read whole; it may be removed at any time.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._memory = root / "verified.json"
 
     def put(self, files: Content) -> str:
         """Publish; what is there already is verified, and replaced where it was damaged."""
+        recall(self._memory)
         manifest = manifest_of(files)
         digest = digest_json(manifest)
         target = self._object(digest)
@@ -60,6 +66,7 @@ class LocalStore:
             shutil.rmtree(target)
         if not target.exists():
             publish(files, target, immutable=self.root / "objects", digests=manifest)
+        keep(self._memory)
         return digest
 
     def get(self, digest: str) -> Path:
@@ -69,7 +76,9 @@ class LocalStore:
             InputRefused: ``ARTIFACT_MISSING`` or ``ARTIFACT_TAMPERED``.
         """
         folder = self._object(digest)
+        recall(self._memory)
         _published(verify(folder), digest)
+        keep(self._memory)
         return folder
 
     def read(self, digest: str, name: str) -> bytes:

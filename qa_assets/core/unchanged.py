@@ -1,19 +1,23 @@
-"""Large files that this process has read whole: not read again while nothing touched them.
+"""Large files that were read whole: not read again while nothing touched them.
 
 A file counts as untouched by its device, inode, size and both of its times: that of the last change
 of an inode cannot be set back as that of its content can. What changed within a tick of the clock
-before it was read is not remembered, nor is anything on a file system without fine times.
+before it was read is not remembered, nor is anything on a file system without fine times. What one
+process read another need not: a store keeps the memory in a file.
 """
 
+import contextlib
+import json
 import os
 import sys
 import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qa_assets.core.digests import digest_file
+from qa_assets.core.leftovers import draft_file
 
 LARGE = 1 << 20
 """Bytes below which a file is read each time."""
@@ -21,8 +25,9 @@ COARSE_CLOCK = 6
 """Linux's ``CLOCK_REALTIME_COARSE``, which file systems take their times from."""
 LONGEST_TICK_S = 0.01
 """Where that clock cannot be asked: 100 ticks a second."""
-REMEMBERED_S = 600.0
-"""For so long: what a disk does to a file by itself changes none of its times."""
+REMEMBERED_S = 12 * 3600.0
+"""For so long: what a disk does to a file by itself changes none of its times. Runs of one day
+share what they read, each night everything is read."""
 _COARSE_NS = 1_000_000
 _MOST = 10_000
 
@@ -38,6 +43,8 @@ class Mark(NamedTuple):
 
 
 _SEEN: dict[Mark, tuple[str, float]] = {}
+_HELD: dict[Path, set[Mark]] = {}
+"""What the memory of a store holds, as far as this process knows."""
 
 
 def mark_of(path: Path) -> Mark:
@@ -49,7 +56,7 @@ def mark_of(path: Path) -> Mark:
 def known(mark: Mark) -> str | None:
     """SHA-256 of the file of that mark, where it is remembered."""
     digest, since = _SEEN.get(mark, (None, 0.0))
-    return digest if time.monotonic() - since < REMEMBERED_S else None
+    return digest if 0 <= time.time() - since < REMEMBERED_S else None
 
 
 def digest_of(path: Path) -> str:
@@ -86,6 +93,31 @@ def settle(folder: Path, marks: Mapping[str, Mark | None], digests: Mapping[str,
             _remember(mark, digests[name], time.time_ns())
 
 
+def recall(memory: Path) -> None:
+    """Take over what was remembered in a file, once; one that cannot be read holds nothing."""
+    if memory in _HELD:
+        return
+    try:
+        found = {Mark(*mark): (str(d), float(since)) for mark, d, since in _rows(memory)}
+    except (OSError, ValueError, TypeError):
+        found = {}
+    _HELD[memory] = set(found)
+    _SEEN.update({mark: entry for mark, entry in found.items() if mark not in _SEEN})
+
+
+def keep(memory: Path) -> None:
+    """Write what is remembered into a file, where it does not hold all of it."""
+    now = time.time()
+    fresh = {m: e for m, e in _SEEN.items() if 0 <= now - e[1] < REMEMBERED_S}
+    if fresh.keys() <= _HELD.get(memory, set()):
+        return
+    draft = draft_file(memory)
+    with contextlib.suppress(OSError):  # it is read again instead
+        draft.write_text(json.dumps([[m, *entry] for m, entry in fresh.items()]), encoding="ascii")
+        draft.replace(memory)
+    _HELD[memory] = set(fresh)
+
+
 @cache
 def tick_ns() -> int:
     """Step of the clock that file systems take their times from, in nanoseconds."""
@@ -105,4 +137,9 @@ def _remember(mark: Mark, digest: str, begun: int) -> None:
     if fine and mark.size >= LARGE and begun - mark.changed_ns > tick_ns():
         if len(_SEEN) >= _MOST:
             _SEEN.clear()
-        _SEEN[mark] = digest, time.monotonic()
+        _SEEN[mark] = digest, time.time()
+
+
+def _rows(memory: Path) -> list[list[Any]]:
+    found: Any = json.loads(memory.read_bytes())
+    return found if isinstance(found, list) else []
