@@ -83,7 +83,9 @@ def _draw(tiles: "dict[str, list[Image]]", most: int, left_out: int) -> "Image":
 
     columns = max((len(row[:most]) for row in tiles.values()), default=0)
     height = STEP * (len(tiles) + bool(left_out)) + GAP
-    sheet = Image.new("RGB", (LABEL_WIDTH + STEP * columns + GAP, height), PAPER)
+    grey = all(tile.mode == "L" for row in tiles.values() for tile in row)
+    size = (LABEL_WIDTH + STEP * columns + GAP, height)
+    sheet = Image.new("L" if grey else "RGB", size, PAPER)
     pen = ImageDraw.Draw(sheet)
     for line, (label, row) in enumerate(tiles.items()):
         middle = place(line, 0)[1] + SIDE // 2
@@ -109,7 +111,6 @@ def _short(label: str) -> str:
 
 
 def _png(sheet: "Image", info: "PngInfo | None" = None) -> bytes:
-    """As a file; quickly, where it says what it shows."""
     out = io.BytesIO()
-    sheet.save(out, "PNG", compress_level=1 if info else 6, pnginfo=info)
+    sheet.save(out, "PNG", pnginfo=info)
     return out.getvalue()

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 SIDE, GAP, LABEL_WIDTH = 40, 2, 76
 STEP = SIDE + GAP
+SHADES = [round(round(v * 31 / 255) * 255 / 31) for v in range(256)]
+"""The nearest of 32 shades of each value, black and white among them: enough for a thumbnail, and
+half the bytes."""
 _SHOWN = "tiles"
 """Keyword of the text in a sheet's PNG that says which samples it shows."""
 
 
 def tile(payload: bytes) -> "Image":
-    """A picture of ``SIDE`` pixels at most."""
+    """A picture of ``SIDE`` pixels at most, in a few shades; ``L`` where it has no colour."""
     from PIL import Image, ImageOps
 
     with warnings.catch_warnings():
@@ -33,7 +36,13 @@ def tile(payload: bytes) -> "Image":
             image = eight_bits(turned(stored), "RGB")
     tiny = max(image.size) < SIDE
     method = Image.Resampling.NEAREST if tiny else Image.Resampling.BOX
-    return ImageOps.contain(image, (SIDE, SIDE), method)
+    return _plain(ImageOps.contain(image, (SIDE, SIDE), method).point(SHADES * 3))
+
+
+def _plain(picture: "Image") -> "Image":
+    """Without its colours, where it shows none."""
+    grey = picture.convert("L")
+    return grey if grey.convert(picture.mode).tobytes() == picture.tobytes() else picture
 
 
 def place(line: int, column: int) -> tuple[int, int]:
@@ -64,7 +73,7 @@ def tiles_of(sheet: bytes) -> "Mapping[str, Image]":
         for line, ids in enumerate(lines):
             for column, sample in enumerate(ids.split()):
                 left, top = place(line, column)
-                found[sample] = stored.crop((left, top, left + SIDE, top + SIDE))
+                found[sample] = _plain(stored.crop((left, top, left + SIDE, top + SIDE)))
     return found
 
 

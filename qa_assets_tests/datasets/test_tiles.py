@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from qa_assets.datasets import tiles
-from qa_assets.datasets.tiles import SIDE, place, tile, tiles_of, told
+from qa_assets.datasets.tiles import SHADES, SIDE, place, tile, tiles_of, told
 
 
 def picture(seed: int, width: int, height: int) -> bytes:
@@ -46,3 +46,20 @@ def test_tiles_of_other_code_and_pictures_that_say_nothing_are_left(
     monkeypatch.setattr(tiles, "_drawn_by", lambda: "another way")
     assert not tiles_of(drawn)
     assert not tiles_of(picture(0, 50, 50))
+
+
+def test_a_few_shades_stay_as_they_are() -> None:
+    assert len(set(SHADES)) == 32
+    assert (SHADES[0], SHADES[255]) == (0, 255)
+    assert all(SHADES[shade] == shade for shade in SHADES)
+    assert all(abs(SHADES[v] - v) <= 4 for v in range(256))
+
+
+def test_a_picture_without_colour_is_grey_wherever_it_comes_from() -> None:
+    grey = io.BytesIO()
+    Image.new("RGB", (50, 50), (80, 80, 80)).save(grey, "PNG")
+    images = {"aa": tile(grey.getvalue()), "bb": tile(picture(0, 50, 50))}
+    assert [images[n].mode for n in ("aa", "bb")] == ["L", "RGB"]
+    found = tiles_of(sheet([["aa", "bb"]], images))
+    assert [found[n].mode for n in ("aa", "bb")] == ["L", "RGB"]
+    assert found["aa"].tobytes() == images["aa"].tobytes()
