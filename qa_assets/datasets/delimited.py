@@ -8,7 +8,7 @@ import difflib
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qa_assets.core.errors import InputRefused
@@ -17,6 +17,7 @@ from qa_assets.datasets.source import visible
 
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _SEPARATORS = ";\t|"
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ class Delimited:
         rows: The usable rows.
         findings: Rows that were set aside.
         spoilt: Every cell of those rows, as far as they could be told apart.
+        nested: What is no single value, by column: those columns have no cells.
     """
 
     columns: tuple[str, ...]
     rows: Sequence[Row]
     findings: Sequence[Quarantined]
     spoilt: frozenset[str] = frozenset()
+    nested: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def read_table_file(source: Path, needed: Sequence[str]) -> Delimited:
@@ -79,8 +82,12 @@ def require(table: Delimited, needed: Sequence[str], source: Path) -> None:
     """Refuse a table without one of these columns, or without any row.
 
     Raises:
-        InputRefused: ``CSV_COLUMNS`` or ``CSV_EMPTY``.
+        InputRefused: ``CSV_COLUMNS``, ``CSV_NESTED`` or ``CSV_EMPTY``.
     """
+    for column in needed:
+        if column in table.nested:
+            what = f"holds {table.nested[column]} in the column {visible(column)!r}."
+            raise _refused("CSV_NESTED", source, what)
     _refuse_columns(table.columns, needed, source)
     if not table.rows and not table.findings:
         raise _refused("CSV_EMPTY", source, "has a header and no rows.")
@@ -167,30 +174,41 @@ def _read_parquet(body: bytes, source: Path) -> Delimited:
     try:
         table = pq.read_table(io.BytesIO(body))
     except (pa.ArrowException, OSError) as error:
-        raise _refused("CSV_ENCODING", source, f"is no readable Parquet: {error}.") from error
-    names = tuple(str(n) for n in table.column_names)
-    cells = [
-        ["" if v is None else str(v) for v in table[n].to_pylist()] for n in table.column_names
-    ]
+        what = f"is no readable Parquet: {str(error).rstrip('.')}."
+        raise _refused("CSV_ENCODING", source, what, "Write the Parquet file again.") from error
+    kinds = {str(f.name): f.type for f in table.schema}
+    nested = {n: f"values of type {visible(str(k))[:_SHOWN]}" for n, k in kinds.items()
+              if pa.types.is_nested(k)}  # fmt: skip
+    names = tuple(n for n in kinds if n not in nested)
+    cells = [[_cell(v) for v in table[n].to_pylist()] for n in names]
     rows = [
         Row(number, dict(zip(names, values, strict=True)))
         for number, values in enumerate(zip(*cells, strict=True), start=2)
     ]
-    return Delimited(names, rows, ())
+    return Delimited(names, rows, (), nested=nested)
+
+
+def _cell(value: object) -> str:
+    """A value as text; what is no number is missing, as an empty cell of a CSV is."""
+    if value is None or value != value:
+        return ""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def _refuse_columns(columns: tuple[str, ...], needed: Sequence[str], source: Path) -> None:
     missing = [c for c in needed if c not in columns]
     if not missing:
         return
-    found = ", ".join(visible(c)[:40] for c in columns[:20])
+    found = ", ".join(visible(c)[:_SHOWN] for c in columns[:20])
+    remedy = f"Name the columns {','.join(needed)}."
     if len(columns) == 1 and (mark := next((s for s in _SEPARATORS if s in columns[0]), "")):
         hint = f"; is the separator {mark!r}?"
+        remedy = "Save it with commas between the columns."
     else:
         near = difflib.get_close_matches(missing[0], [c.strip() for c in columns], n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]!r}?" if near else ""
     what = f"has no column {' and no '.join(map(repr, missing))}; it has: {found}{hint or '.'}"
-    raise _refused("CSV_COLUMNS", source, what, f"Name the columns {','.join(needed)}.")
+    raise _refused("CSV_COLUMNS", source, what, remedy)
 
 
 def _refused(code: str, source: Path, what: str, remedy: str = "") -> InputRefused:

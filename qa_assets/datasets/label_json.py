@@ -1,6 +1,7 @@
 """Labels as JSON: one object of label by file name, or one object a line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from qa_assets.core.errors import InputRefused
 from qa_assets.core.strict_json import read_strict
 from qa_assets.datasets.delimited import Delimited, Row
 from qa_assets.datasets.source import visible
+
+_NESTED: Mapping[type, str] = {list: "a list", dict: "an object"}
 
 
 def parse_label_json(body: bytes, source: Path) -> Delimited:
@@ -34,13 +37,19 @@ def parse_json_lines(body: bytes, source: Path) -> Delimited:
     """
     rows: list[Row] = []
     columns: dict[str, None] = {}
-    for number, line in enumerate(_json_text(body, source).splitlines(), start=1):
+    nested: dict[str, str] = {}
+    for number, line in enumerate(_json_text(body, source).split("\n"), start=1):
         if line.strip():
-            cells = {name: _cell(value) for name, value in _json_pairs(line, source)}
+            pairs = dict(_json_pairs(line, source.with_name(f"{source.name} row {number}")))
+            found = {n: f"{_NESTED[type(v)]} (row {number})" for n, v in pairs.items()
+                     if type(v) in _NESTED}  # fmt: skip
+            nested = found | nested
+            cells = {name: _cell(value) for name, value in pairs.items()}
             columns |= dict.fromkeys(cells)
             rows.append(Row(number, cells))
-    whole = [Row(r.number, {c: r.cells.get(c, "") for c in columns}) for r in rows]
-    return Delimited(tuple(columns), whole, ())
+    names = tuple(c for c in columns if c not in nested)
+    whole = [Row(r.number, {c: r.cells.get(c, "") for c in names}) for r in rows]
+    return Delimited(names, whole, (), nested=nested)
 
 
 def _cell(value: object) -> str:
@@ -59,7 +68,7 @@ def _json_text(body: bytes, source: Path) -> str:
 def _json_pairs(text: str, source: Path) -> list[tuple[str, Any]]:
     found = read_strict(text, source.name)
     if not isinstance(found, dict):
-        what = f"holds a {type(found).__name__}, an object of label by file name is right."
+        what = f"holds a {type(found).__name__}, an object is right."
         raise _refused("JSON_TYPE", source, what)
     return list(found.items())
 

@@ -3,8 +3,9 @@
 import difflib
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa_assets.core.records.datasets import Quarantined, Remark
@@ -13,6 +14,8 @@ from qa_assets.datasets.source import Finding, visible
 from qa_assets.datasets.trees import Entry
 
 FILE, LABEL, GROUP = "filename", "label", "group"
+_NO_ATTRIBUTE = ("", FILE, LABEL, GROUP)
+"""A column without a name numbers the rows."""
 LONGEST = 200
 """Characters of a label."""
 _SHOWN = 60
@@ -50,6 +53,7 @@ def join(
     labels = set(classes) or {r.cells[LABEL].strip() for r in table.rows}
     known: dict[str, Row] = {}
     spoilt = set(table.spoilt)
+    near: dict[str, str] = {}
     for row in table.rows:
         name = row.cells[FILE]
         finding = _wrong_path(row, file) or _wrong_label(row, file, classes)
@@ -58,8 +62,8 @@ def join(
             spoilt.add(name.split("\0")[0])
             yield finding
         elif name not in pictures:
-            where, what = _where(file, row), f"names {visible(name)!r}, which is not there."
-            yield Quarantined("LABEL_ORPHAN", where, what, "Remove the row, or add the picture.")
+            near = near or _by_look(pictures)
+            yield _orphan(row, file, near.get(_look(name), ""))
         elif earlier is None:
             known[name] = row
             yield from _spaces(row, file)
@@ -71,7 +75,8 @@ def join(
         yield _use(known[name], pictures[name], file, labels)
     named = known.keys() | spoilt
     for name in sorted(pictures.keys() - named if named else ()):
-        yield Quarantined("LABEL_MISSING", visible(name), f"has no row in {file.name}.", "Add one.")
+        item = visible(pictures[name].name)
+        yield Quarantined("LABEL_MISSING", item, f"has no row in {file.name}.", "Add one.")
 
 
 def renamed(table: Delimited, names: Mapping[str, str]) -> Delimited:
@@ -80,13 +85,35 @@ def renamed(table: Delimited, names: Mapping[str, str]) -> Delimited:
         return table
     columns = tuple(names.get(c, c) for c in table.columns)
     rows = [Row(r.number, {names.get(c, c): v for c, v in r.cells.items()}) for r in table.rows]
-    return Delimited(columns, rows, table.findings, table.spoilt)
+    nested = {names.get(c, c): what for c, what in table.nested.items()}
+    return Delimited(columns, rows, table.findings, table.spoilt, nested)
 
 
 def with_cells(table: Delimited, column: str, change: Callable[[str], str]) -> Delimited:
     """The same table with every cell of one column changed."""
     rows = [Row(r.number, {**r.cells, column: change(r.cells[column])}) for r in table.rows]
-    return Delimited(table.columns, rows, table.findings, table.spoilt)
+    return replace(table, rows=rows)
+
+
+def _orphan(row: Row, file: Path, near: str) -> Quarantined:
+    what = f"names {visible(row.cells[FILE])[:LONGEST]!r}, which is not there"
+    hint = f"; did you mean {visible(near)!r}?" if near else "."
+    remedy = "Spell it as the file is." if near else "Remove the row, or add the picture."
+    return Quarantined("LABEL_ORPHAN", _where(file, row), f"{what}{hint}", remedy)
+
+
+def _by_look(names: Iterable[str]) -> dict[str, str]:
+    """Names by what they look like; nothing where two look alike."""
+    found: dict[str, str] = {}
+    for name in names:
+        look = _look(name)
+        found[look] = "" if look in found else name
+    return found
+
+
+def _look(name: str) -> str:
+    """A name without its ending, as one who knows neither case nor spellings of accents has it."""
+    return unicodedata.normalize("NFC", posixpath.splitext(name)[0]).casefold()
 
 
 def _use(row: Row, entry: Entry, file: Path, labels: set[str]) -> Labelled | Quarantined:
@@ -95,7 +122,7 @@ def _use(row: Row, entry: Entry, file: Path, labels: set[str]) -> Labelled | Qua
     if folder != label and folder in labels:
         what = f"lies in the folder {folder!r}, {_where(file, row)} says {label!r}."
         return Quarantined("LABEL_FOLDER", visible(row.cells[FILE]), what, "Correct one of them.")
-    rest = {name: cell for name, cell in row.cells.items() if name not in (FILE, LABEL, GROUP)}
+    rest = {name: cell for name, cell in row.cells.items() if name not in _NO_ATTRIBUTE}
     return Labelled(entry, label, row.cells.get(GROUP, ""), rest)
 
 

@@ -30,6 +30,7 @@ REMEDIES: Mapping[str, str] = {
     "CSV_EXTRA": "Remove the column, or name it among those that are expected.",
     "CSV_FIELD": "Shorten the field.",
     "CSV_MISSING": "Give the path of a table that is there.",
+    "CSV_NESTED": "Give one text or number a row; pictures are saved as files beside the table.",
     "CSV_QUOTE": "Close the quotation mark; write a quotation mark inside a field twice.",
     "CSV_RAGGED": "Give each row as many fields as there are columns.",
     "FEAT_CONSTANT": "Leave the column out, or correct it.",
@@ -98,6 +99,7 @@ REMEDIES: Mapping[str, str] = {
     "SET_LEAK": "Keep it on one side.",
     "SET_MISSING": "Give the path of a folder, an archive or a file that is there.",
     "SET_ONE_CLASS": "Add the samples of a second class.",
+    "SET_TABLES": "Give the path of one of them.",
 }
 """A sentence each; codes of what is odd but used without any doing have none."""
 _Said = TypeVar("_Said", Problem, Quarantined, Remark)

@@ -1,5 +1,7 @@
 """A table of labels (CSV, Parquet, JSON lines or ``labels.json``) with its pictures beside it."""
 
+import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -7,13 +9,13 @@ from pathlib import Path, PurePosixPath
 from qa_assets.core.attributes import attributes_text
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined, Remark
-from qa_assets.datasets import trees
+from qa_assets.datasets import folders, trees
 from qa_assets.datasets.delimited import Delimited, bytes_of, parse_table, require
 from qa_assets.datasets.formats.image_folder import PARTS, SUFFIXES
 from qa_assets.datasets.label_json import parse_json_lines, parse_label_json
 from qa_assets.datasets.labels import FILE, GROUP, LABEL, Labelled, join, renamed, with_cells
 from qa_assets.datasets.settings import SampleLimits
-from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp, visible
 from qa_assets.datasets.trees import Entry
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
@@ -27,6 +29,9 @@ CALLED = {
 }
 """What others call our columns. A guess that was made is a remark, so a person can see it."""
 _HEAD = 200
+_SHOWN = 5
+_DETOUR = re.compile(r"(^|/)\.?/|/\.$")
+"""What says nothing within a path: ``./`` and ``//``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,15 @@ class Manifest:
     """
 
     def fits(self, source: Path) -> bool:
-        """A table with these columns, or a tree whose top holds one and no folder a class."""
+        """A table with these columns, or a tree whose top holds tables and no folder a class."""
         try:
             table = _table_in(source, SampleLimits())
             if table is None:
-                return False
+                return len(_tables(source)) > 1 >= _folders(source)
             columns = _renamed(_parsed(table), table)[0].columns
         except InputRefused:
-            return source.is_dir() and _folders(source) == 1
-        return {FILE, LABEL} <= set(columns) or (source.is_dir() and _folders(source) == 1)
+            return _folders(source) == 1
+        return {FILE, LABEL} <= set(columns) or _folders(source) == 1
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every picture that has exactly one label."""
@@ -98,7 +103,7 @@ def labelled(
     """
     table = _table_in(source, limits)
     if table is None:
-        raise _missing(source)
+        raise _missing(source, _tables(source))
     rows = _parsed(table)
     if guess:
         rows, guessed = _renamed(rows, table)
@@ -126,10 +131,10 @@ def _parsed(table: Table) -> Delimited:
 
 def _renamed(rows: Delimited, table: Table) -> tuple[Delimited, list[Remark]]:
     """The table with our names for its columns, where just one column can be meant."""
-    found = {c.strip().lower(): c for c in rows.columns}
+    found = {c.strip().lower(): c for c in (*rows.nested, *rows.columns)}
     names: dict[str, str] = {}
     for ours, theirs in CALLED.items():
-        meant = [found[name] for name in theirs if name in found]
+        meant = [found[name] for name in ((ours,) if ours in found else theirs) if name in found]
         if ours not in rows.columns and len(meant) == 1:
             names[meant[0]] = ours
     remarks = [
@@ -140,23 +145,36 @@ def _renamed(rows: Delimited, table: Table) -> tuple[Delimited, list[Remark]]:
     if any("\\" in r.cells.get(FILE, "") for r in rows.rows):
         rows = with_cells(rows, FILE, lambda path: path.replace("\\", "/"))
         remarks.append(Remark("LABEL_COLUMN", table.name.name, "has \\ in paths; / is read."))
+    if any(_DETOUR.search(r.cells.get(FILE, "")) for r in rows.rows):
+        rows = with_cells(rows, FILE, _straight)
+    remarks += [
+        Remark("CSV_NESTED", f"{table.name.name}: {visible(column)}", f"is {what}; it is left out.")
+        for column, what in rows.nested.items()
+        if column not in (FILE, LABEL)
+    ]
     return rows, remarks
+
+
+def _straight(path: str) -> str:
+    """The path without detours; what is no path stays as it is."""
+    return posixpath.normpath(path) if _DETOUR.search(path) and "://" not in path else path
 
 
 def _as_called(pictures: dict[str, Entry], rows: Delimited) -> dict[str, Entry]:
     """Pictures by the name that rows use: without the one folder they may all lie in."""
     tops = {name.split("/")[0] for name in pictures}
-    if len(tops) == 1 and not any(r.cells[FILE] in pictures for r in rows.rows):
+    wanted = {r.cells[FILE] for r in rows.rows}
+    if len(tops) == 1 and wanted.isdisjoint(pictures):
         top = f"{tops.pop()}/"
-        return {name.removeprefix(top): entry for name, entry in pictures.items()}
+        below = {name.removeprefix(top): entry for name, entry in pictures.items()}
+        return pictures if wanted.isdisjoint(below) else below
     return pictures
 
 
 def _table_in(source: Path, limits: SampleLimits) -> Table | None:
     if source.is_dir():
-        inside = [p for p in sorted(source.iterdir()) if p.is_file()]
-        found = [p for p in inside if p.suffix.lower() in TABLES or p.name in NAMES]
-        return Table(Path(found[0].name), bytes_of(found[0])) if len(found) == 1 else None
+        found = _tables(source)
+        return Table(Path(found[0]), bytes_of(source / found[0])) if len(found) == 1 else None
     if trees.is_archive(source):
         return _table_packed(source, limits)
     named = source.suffix.lower() in (*TABLES, ".json")
@@ -186,8 +204,25 @@ def _named_table(name: str) -> bool:
     return name.lower().endswith(TABLES) or name in NAMES
 
 
+def _tables(source: Path) -> list[str]:
+    """Tables at the top of a folder."""
+    if not source.is_dir():
+        return []
+    inside = (p for p in source.iterdir() if not folders.ignored(p.name) and p.is_file())
+    return sorted(p.name for p in inside if _named_table(p.name))
+
+
 def _folders(source: Path) -> int:
-    return sum(p.is_dir() and not p.name.startswith(".") for p in source.iterdir())
+    """Folders at the top of a folder or archive."""
+    if source.is_dir():
+        return sum(p.is_dir() and not p.name.startswith(".") for p in source.iterdir())
+    if not trees.is_archive(source):
+        return 0
+    found = (e for e in trees.entries(source, SampleLimits()) if not isinstance(e, Quarantined))
+    names = [e.name for e in found]
+    top = f"{_only_folder(names)}/".removeprefix("./")
+    inside = (name.removeprefix(top) for name in names)
+    return len({name.split("/")[0] for name in inside if "/" in name})
 
 
 def _folder_of(source: Path) -> Path:
@@ -203,6 +238,9 @@ def _starts_like_table(source: Path) -> bool:
     return head.startswith(b"PAR1") or {b"filename", b"label"} <= set(first)
 
 
-def _missing(source: Path) -> InputRefused:
+def _missing(source: Path, tables: Sequence[str] = ()) -> InputRefused:
+    if tables:
+        what = f"holds {len(tables)} tables: {', '.join(map(visible, tables[:_SHOWN]))}."
+        return InputRefused.of("SET_TABLES", str(source), what, "Give the path of one of them.")
     remedy = "Put one table with filename,label beside the pictures."
     return InputRefused.of("SET_MISSING", str(source), "holds no table of labels.", remedy)
