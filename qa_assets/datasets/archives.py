@@ -2,7 +2,6 @@
 
 import gzip
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.archive_rules import MIB, refused
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.tar_archives import TAR_BLOCK, Listing, checked_tar, gunzip
-from qa_assets.datasets.zip_archives import open_zip, zip_reader
+from qa_assets.datasets.zip_archives import Zip, open_zip
 
 Kind = Literal["zip", "tar", "tar.gz"]
 _TAR_MAGIC = 257
@@ -96,7 +95,7 @@ def contents(source: Path, limits: SampleLimits) -> Contents:
     kind = kind_of(source)
     refuse_misnamed(source, kind)
     if kind == "zip":
-        return _Zip(open_zip(source, limits), source)
+        return _Zip(open_zip(source, limits))
     opened = source.open("rb") if kind == "tar" else tempfile.TemporaryFile()  # noqa: SIM115
     stream = _Held(opened)
     if kind == "tar.gz":
@@ -132,16 +131,14 @@ class _Tar:
             yield Member(name, (size, 0), partial(self.stream.piece, offset, size))
 
 
+@dataclass(frozen=True, slots=True)
 class _Zip:
-    def __init__(self, archive: zipfile.ZipFile, source: Path) -> None:
-        self._archive, self._source = archive, source  # closed with the last that reads from it
-        files = (i for i in archive.infolist() if not i.is_dir())
-        self._infos = sorted(files, key=lambda i: i.filename)
+    archive: Zip
 
     def names(self) -> Iterator[str]:
-        return (info.filename for info in self._infos)
+        return (name for _, name in self.archive.named())
 
     def members(self) -> Iterator[Member]:
-        for info in self._infos:
-            read = zip_reader(self._archive, info, self._source)
-            yield Member(info.filename, (info.file_size, 0), read)
+        for row, name in self.archive.named():
+            size = int(self.archive.numbers["file_size"][row])
+            yield Member(name, (size, 0), partial(self.archive.read, row))

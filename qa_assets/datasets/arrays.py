@@ -3,12 +3,13 @@
 import ast
 import math
 import struct
-import zipfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from zipfile import ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.zips import ZIP_ERRORS
 from qa_assets.datasets.settings import SampleLimits
-from qa_assets.datasets.zip_archives import open_zip
+from qa_assets.datasets.zip_archives import Zip, open_zip
 
 NPY_MAGIC = b"\x93NUMPY"
 _NPY_VERSIONS = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}
@@ -150,26 +151,20 @@ def read_npz(source: Path, limits: SampleLimits) -> "dict[str, StoredArray]":
     Raises:
         InputRefused: ``ARC_*`` or ``NPY_*``.
     """
-    with open_zip(source, limits) as archive:
-        return {
-            info.filename.removesuffix(".npy"): _stored(archive, info, source)
-            for info in archive.infolist()
-            if info.filename.endswith(".npy")
-        }
+    archive = open_zip(source, limits)
+    return {
+        info.filename.removesuffix(".npy"): _stored(archive, info, source)
+        for info in archive.infos()
+        if info.filename.endswith(".npy")
+    }
 
 
-def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path) -> StoredArray:
+def _stored(archive: Zip, info: ZipInfo, source: Path) -> StoredArray:
     item = f"{source.name}: {info.filename}"
-
-    @contextmanager
-    def reopened() -> "Generator[IO[bytes]]":
-        with zipfile.ZipFile(source) as again, again.open(info.filename) as stream:
-            yield stream
-
     with _readable(item), archive.open(info) as stream:
         head = stream.read(_LONGEST_HEADER + 2 * len(NPY_MAGIC))
     kind, shape, fortran, start = _judged(head, info.file_size, item)
-    return StoredArray(shape, kind, item, fortran, start, reopened)
+    return StoredArray(shape, kind, item, fortran, start, partial(archive.open, info))
 
 
 @contextmanager

@@ -1,15 +1,21 @@
-"""Zip archives judged by their directory before a member is read.
+"""Zip archives judged by their directory before a member is read; 60 bytes are kept of each.
 
 Source: overlapping members (D. Fifield, A better zip bomb, 2019); FACTS: the standard library
 rewrites names and accepts members that overlap.
 """
 
-import zipfile
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from zipfile import ZipFile, ZipInfo
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.tables import compute
 from qa_assets.core.zips import ZIP_ERRORS
 from qa_assets.datasets.archive_rules import (
     check_count,
@@ -20,51 +26,157 @@ from qa_assets.datasets.archive_rules import (
 )
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import visible
+from qa_assets.datasets.zip_directory import infos, opened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LOCAL_HEADER = 30
 _LINK, _REGULAR, _FOLDER, _FORMAT_BITS = 0o120000, 0o100000, 0o040000, 0o170000
+_NUMBERS = {
+    **{"header_offset": np.int64, "compress_size": np.int64, "file_size": np.int64},
+    **{"CRC": np.uint32, "compress_type": np.uint16, "flag_bits": np.uint16},
+}
+"""What is kept of each member beside its name, as ``ZipInfo`` calls it."""
+_ROW = np.dtype([*_NUMBERS.items()])
+_FARTHEST = 1 << 60
+"""Of offsets and sizes; what claims more cannot be read either way, and sums still fit."""
+_PIECE = 1 << 12
 
 
-def open_zip(source: Path, limits: SampleLimits) -> zipfile.ZipFile:
+@dataclass(frozen=True, slots=True, eq=False)
+class Zip:
+    """A sound zip, read in place.
+
+    Attributes:
+        names: Of every member, in the order of the directory.
+        numbers: Columns ``_NUMBERS``, as many rows.
+        files: Rows of the members that are no folders, sorted by name.
+    """
+
+    names: "pa.Array"
+    numbers: "NDArray[np.void]"
+    files: "NDArray[np.integer]"
+    _source: Path
+    _stream: IO[bytes]
+    _archive: ZipFile
+
+    def __del__(self) -> None:
+        self._stream.close()  # with the last that reads from it
+
+    def named(self) -> Iterator[tuple[int, str]]:
+        """Row and name of each of the ``files``."""
+        for start in range(0, len(self.files), _PIECE):
+            rows = self.files[start : start + _PIECE]
+            yield from zip(rows.tolist(), self.names.take(rows).to_pylist(), strict=True)
+
+    def infos(self) -> Iterator[ZipInfo]:
+        """Every member, in the order of the directory."""
+        return map(self.info, range(len(self.names)))
+
+    def info(self, row: int) -> ZipInfo:
+        """What the standard library needs to know of a member."""
+        info = ZipInfo(self.names[row].as_py())
+        for name, number in zip(_NUMBERS, self.numbers[row].item(), strict=True):
+            setattr(info, name, number)
+        return info
+
+    def open(self, info: ZipInfo) -> IO[bytes]:
+        """A member, to be read piece by piece.
+
+        Raises:
+            Exception: One of ``ZIP_ERRORS``, as from what is opened.
+        """
+        return self._archive.open(info)
+
+    def read(self, row: int) -> bytes:
+        """The bytes of a member.
+
+        Raises:
+            InputRefused: ``ARC_CORRUPT``.
+        """
+        info = self.info(row)
+        try:
+            return self._archive.read(info)
+        except ZIP_ERRORS as error:
+            item = f"{self._source.name}: {visible(info.filename)}"
+            raise refused(
+                "ARC_CORRUPT", item, f"cannot be read: {error}.", "Fetch it again."
+            ) from error
+
+
+def open_zip(source: Path, limits: SampleLimits) -> Zip:
     """A zip whose directory holds nothing suspicious.
 
     Raises:
         InputRefused: ``ARC_*``.
     """
-    try:
-        archive = zipfile.ZipFile(source)
-    except ZIP_ERRORS as error:
-        text = "The end is missing; fetch it again."
-        raise refused("ARC_CORRUPT", source.name, f"is no whole zip: {error}.", text) from error
-    try:
-        _check_zip(archive, source, limits)
-    except InputRefused:
-        archive.close()
-        raise
-    return archive
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(source.open("rb"))
+            names, numbers, total, wrong = _read(stream, source, limits)
+            archive = opened(stream)
+        except ZIP_ERRORS as error:
+            text = "The end is missing; fetch it again."
+            raise refused("ARC_CORRUPT", source.name, f"is no whole zip: {error}.", text) from error
+        check_count(len(names), source, limits)
+        order = compute().sort_indices(names)
+        _refuse_first(wrong, names, order)
+        check_total(total, source, limits)
+        _check_overlap(names, numbers, source)
+        folder = compute().ends_with(names, "/").take(order)
+        files = order.filter(compute().invert(folder)).to_numpy()
+        stack.pop_all()
+    return Zip(names, numbers, files, source, stream, archive)
 
 
-def _check_zip(archive: zipfile.ZipFile, source: Path, limits: SampleLimits) -> None:
-    infos = archive.infolist()
-    check_count(len(infos), source, limits)
-    seen: set[str] = set()
-    for info in infos:
-        name = info.orig_filename
+Wrong = tuple[int, int, InputRefused]
+"""Row of a member, which of its checks it failed, and what is said."""
+_TWICE = 1
+"""Place of that check among those of a member."""
+
+
+def _read(
+    stream: IO[bytes], source: Path, limits: SampleLimits
+) -> "tuple[pa.Array, NDArray[np.void], int, Wrong | None]":
+    """Names, numbers, the sum of the sizes, and the first member that is refused for itself."""
+    import pyarrow as pa
+
+    names, numbers = [pa.array([], pa.large_string())], [np.empty(0, _ROW)]
+    wrong: Wrong | None = None
+    count = total = 0
+    for few in infos(stream):
+        if wrong is None:
+            judged = (_judged(row, info, source, limits) for row, info in enumerate(few, count))
+            wrong = next(filter(None, judged), None)
+        names.append(pa.array([info.orig_filename for info in few], pa.large_string()))
+        numbers.append(np.array([_row(info) for info in few], _ROW))
+        count, total = count + len(few), total + sum(info.file_size for info in few)
+    return pa.concat_arrays(names), np.concatenate(numbers), total, wrong
+
+
+def _row(info: ZipInfo) -> tuple[int, ...]:
+    places = (info.header_offset, info.compress_size, info.file_size)
+    bounded = (max(-_FARTHEST, min(place, _FARTHEST)) for place in places)
+    return (*bounded, info.CRC, info.compress_type, info.flag_bits)
+
+
+def _judged(row: int, info: ZipInfo, source: Path, limits: SampleLimits) -> Wrong | None:
+    name = info.orig_filename
+    try:
         check_name(name)
+        if not name:
+            raise refused("ARC_NAME", source.name, "has a member without a name.")
         if info.flag_bits & 1:
             raise refused("ARC_ENCRYPTED", source.name, f"holds {visible(name)!r} encrypted.")
         _check_mode(name, info.external_attr >> 16)
-        if name in seen:
-            raise refused("ARC_DUPLICATE", visible(name), "stands twice in the archive.")
-        seen.add(name)
+    except InputRefused as refusal:
+        return row, _TWICE - 1, refusal
+    try:
         check_size(f"{source.name}: {name}", info.file_size, info.compress_size, limits)
-    check_total(sum(i.file_size for i in infos), source, limits)
-    ordered = sorted(infos, key=lambda i: i.header_offset)
-    for first, second in pairwise(ordered):
-        end = first.header_offset + _LOCAL_HEADER + len(first.orig_filename) + first.compress_size
-        if end > second.header_offset:
-            what = f"has members that overlap: {visible(second.orig_filename)!r}."
-            raise refused("ARC_BOMB", source.name, what)
+    except InputRefused as refusal:
+        return row, _TWICE + 1, refusal
+    return None
 
 
 def _check_mode(name: str, mode: int) -> None:
@@ -75,18 +187,25 @@ def _check_mode(name: str, mode: int) -> None:
         raise refused("ARC_SPECIAL", visible(name), "is no regular file.")
 
 
-def zip_reader(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path
-) -> Callable[[], bytes]:
-    """What reads one member."""
+def _refuse_first(wrong: Wrong | None, names: "pa.Array", order: "pa.Array") -> None:
+    """Refuse what the first member is refused for; a name may stand there once."""
+    inside = names.take(order)
+    again = compute().equal(inside.slice(1), inside.slice(0, max(len(inside) - 1, 0)))
+    twice = compute().min(order.slice(1).filter(again)).as_py()  # the order is stable
+    if twice is not None and (wrong is None or (twice, _TWICE) < wrong[:2]):
+        raise refused(
+            "ARC_DUPLICATE", visible(names[twice].as_py()), "stands twice in the archive."
+        )
+    if wrong is not None:
+        raise wrong[2]
 
-    def read() -> bytes:
-        try:
-            return archive.read(info)
-        except ZIP_ERRORS as error:
-            item = f"{source.name}: {visible(info.filename)}"
-            raise refused(
-                "ARC_CORRUPT", item, f"cannot be read: {error}.", "Fetch it again."
-            ) from error
 
-    return read
+def _check_overlap(names: "pa.Array", numbers: "NDArray[np.void]", source: Path) -> None:
+    order = np.argsort(numbers["header_offset"], kind="stable")
+    lengths = compute().utf8_length(names).to_numpy()
+    ends = numbers["header_offset"] + _LOCAL_HEADER + lengths + numbers["compress_size"]
+    over = np.flatnonzero(ends[order[:-1]] > numbers["header_offset"][order[1:]])
+    if len(over):
+        second = names[int(order[over[0] + 1])].as_py()
+        what = f"has members that overlap: {visible(second)!r}."
+        raise refused("ARC_BOMB", source.name, what)

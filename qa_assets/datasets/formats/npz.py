@@ -21,6 +21,7 @@ from qa_assets.datasets.formats.image_folder import PARTS
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
 from qa_assets.datasets.trees import stamps
+from qa_assets.datasets.zip_directory import infos
 
 PICTURES, LABELS, NAMES = "x", "y", "name"
 CALLED = {
@@ -38,16 +39,14 @@ class Npz:
 
     def fits(self, source: Path) -> bool:
         """A zip whose members are all NPY files."""
-        from zipfile import ZipFile
-
         if not source.is_file() or source.stat().st_size == 0:
             return False
         try:
-            with ZipFile(source) as archive:
-                names = archive.namelist()
+            with source.open("rb") as stream:
+                arrays = (i.filename.endswith(".npy") for few in infos(stream) for i in few)
+                return next(arrays, False) and all(arrays)
         except ZIP_ERRORS:
             return False
-        return bool(names) and all(n.endswith(".npy") for n in names)
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every picture as a PNG, in the order of the array."""
