@@ -14,6 +14,7 @@ from qa_assets.core.records.quality import PAIRS, QUALITY, SampleQuality
 from qa_assets.core.tables import read_columns
 from qa_assets.datasets import buckets, jpeg_copies, keys, near_duplicates, thumbs
 from qa_assets.datasets.jpeg_copies import LARGEST, pairs_are_copies
+from qa_assets.datasets.measured import added
 from qa_assets.datasets.near_duplicates import Before, Confirm, Looks, Pairs, find
 from qa_assets.datasets.shards import measured_by
 from qa_assets.preprocessing.image import grey
@@ -21,7 +22,7 @@ from qa_assets.preprocessing.samples import read_payloads
 
 _PAIRS = 1 << 14
 """Pairs whose pixels are compared at once."""
-_ABOUT = b"compared"
+_ABOUT, _VERSION = b"compared", b"version"
 
 
 def alike(
@@ -36,12 +37,18 @@ def alike(
         earlier: Judgement of an earlier snapshot: where this one holds all of its samples, only
             what is new is compared.
     """
-    before = _before(earlier, ids, looks) if isinstance(earlier, SampleQuality) else None
+    before = _before(earlier, snapshot, ids, looks) if isinstance(earlier, SampleQuality) else None
     return find(looks, _closer_look(snapshot, ids, looks.sizes), before)
 
 
-def pairs_bytes(pairs: Pairs, looks: Looks) -> bytes:
-    """The pairs as Parquet: first, second (rows of the sample table), tables, same."""
+def pairs_bytes(pairs: Pairs, looks: Looks, version: str) -> bytes:
+    """The pairs as Parquet: first, second (rows of the sample table), tables, same.
+
+    Args:
+        pairs: They.
+        looks: What was compared.
+        version: Of the snapshot.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -51,13 +58,16 @@ def pairs_bytes(pairs: Pairs, looks: Looks) -> bytes:
         "tables": pa.array(pairs.tables),
         "same": pa.array(pairs.same),
     }
-    table = pa.table(columns).replace_schema_metadata({_ABOUT: _compared_by(looks).encode()})
+    about = {_ABOUT: _compared_by(looks).encode(), _VERSION: version.encode()}
+    table = pa.table(columns).replace_schema_metadata(about)
     out = pa.BufferOutputStream()
     pq.write_table(table, out, compression="zstd", use_dictionary=False)
     return out.getvalue().to_pybytes()
 
 
-def _before(earlier: SampleQuality, ids: Any, looks: Looks) -> Before | None:
+def _before(
+    earlier: SampleQuality, snapshot: DatasetSnapshot, ids: Any, looks: Looks
+) -> Before | None:
     """What an earlier judgement is worth: one by today's code, of samples that are all there."""
     if PAIRS not in earlier.files:
         return None
@@ -65,15 +75,19 @@ def _before(earlier: SampleQuality, ids: Any, looks: Looks) -> Before | None:
     about: dict[bytes, bytes] = table.schema.metadata or {}
     if about.get(_ABOUT) != _compared_by(looks).encode():
         return None
-    was = keys.read(read_columns(earlier.files[QUALITY], ["id"])["id"])
-    rows = keys.locate(was, keys.read(ids))
-    if (rows < 0).any():
+    new = added(snapshot, about.get(_VERSION, b"").decode())
+    new = _not_in(earlier, ids) if new is None else new
+    if len(new) - new.sum() != earlier.samples:
         return None
-    new = np.ones(len(looks.plain), np.bool_)
-    new[rows] = False
+    rows = np.flatnonzero(~new)  # both are sorted by id
     first, second = (rows[table[name].to_numpy()] for name in ("first", "second"))
     same = table["same"].to_numpy(zero_copy_only=False)
     return Before(Pairs(first, second, table["tables"].to_numpy().copy(), same), new)
+
+
+def _not_in(earlier: SampleQuality, ids: Any) -> NDArray[np.bool_]:
+    was = keys.read(read_columns(earlier.files[QUALITY], ["id"])["id"])
+    return keys.locate(keys.read(ids), was) < 0
 
 
 def _compared_by(looks: Looks) -> str:

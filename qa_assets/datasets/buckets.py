@@ -6,12 +6,15 @@ an angle a differ in the sign of a random projection with probability a / pi.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIGNS = 24
 """Signs that name a bucket."""
+TABLES = 16
+"""Independent sets of so many planes."""
 FULL_BUCKET = 64
 """Above so many members only neighbours in the order of the hash are compared."""
 REACH = 8
@@ -19,44 +22,40 @@ REACH = 8
 _CHUNK = 1 << 13
 _SEED = 20010209
 _STEPS = 32
-_BYTES, _LOW = SIGNS // 8, 0xFFFF
+_BYTES, _LOW = SIGNS // 8, np.uint32(0xFFFF)
 Positions = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Positions of the first and of the second picture of some pairs."""
 
 
-def signs(thumbs: NDArray[np.uint8], tables: int) -> NDArray[np.uint8]:
-    """On which side of each plane a thumbnail lies.
+def buckets(thumbs: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """The bucket of each thumbnail in each table: on which side of its planes it lies.
 
     Directions are whole numbers, so that sums are exact: every machine finds the same buckets.
 
     Args:
         thumbs: Shape (picture, pixel).
-        tables: Independent sets of ``SIGNS`` planes.
 
     Returns:
-        Shape (picture, tables * SIGNS / 8).
+        Shape (picture, TABLES), each a number of ``SIGNS`` bits.
     """
-    draw = np.random.default_rng(_SEED)
-    drawn = np.rint(draw.standard_normal((thumbs.shape[1], tables * SIGNS)) * _STEPS)
-    spare, pixels = drawn.sum(axis=0).astype(np.int64), np.arange(thumbs.shape[1])[:, None]
-    drawn -= spare // len(drawn) + (pixels < spare % len(drawn))  # brightness has no part in it
-    directions = drawn.astype(np.float32)
-    found = np.empty((len(thumbs), tables * _BYTES), np.uint8)
+    found = np.zeros((len(thumbs), TABLES, 4), np.uint8)
+    directions = _directions(thumbs.shape[1])
     for at in range(0, len(thumbs), _CHUNK):
         side = thumbs[at : at + _CHUNK].astype(np.float32) @ directions > 0
-        found[at : at + _CHUNK] = np.packbits(side, axis=1)
-    return found
+        found[at : at + _CHUNK, :, :_BYTES] = np.packbits(side.reshape(-1, TABLES, SIGNS), axis=2)
+    return found.view("<u4")[..., 0].astype(np.uint32, copy=False)
 
 
-def buckets(found: NDArray[np.uint8], table: int) -> NDArray[np.int32]:
-    """The bucket of each picture in one table."""
-    keys = np.zeros(len(found), np.int32)
-    for byte in range(table * _BYTES, (table + 1) * _BYTES):
-        keys = keys << 8 | found[:, byte]
-    return keys
+@cache
+def _directions(pixels: int) -> NDArray[np.float32]:
+    draw = np.random.default_rng(_SEED)
+    drawn = np.rint(draw.standard_normal((pixels, TABLES * SIGNS)) * _STEPS)
+    spare, pixel = drawn.sum(axis=0).astype(np.int64), np.arange(pixels)[:, None]
+    drawn -= spare // pixels + (pixel < spare % pixels)  # brightness has no part in it
+    return drawn.astype(np.float32)
 
 
-def sharing(keys: NDArray[np.int32], new: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def sharing(keys: NDArray[np.uint32], new: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which pictures are in a bucket with a new one."""
     wanted = np.unique(keys[new])
     low = np.zeros(_LOW + 1, np.bool_)
@@ -96,7 +95,7 @@ class Lines:
         return (two < self.low[one]) | (two >= self.high[one])
 
 
-def lines(keys: NDArray[np.int32], hashes: NDArray[np.uint64]) -> Lines:
+def lines(keys: NDArray[np.uint32], hashes: NDArray[np.uint64]) -> Lines:
     """Who is compared with whom: all of a bucket, neighbours where it is full."""
     order, sizes = _sorted(keys, hashes)
     place = np.empty_like(order)
@@ -118,7 +117,7 @@ def few_bits(
 
 
 def neighbours(
-    keys: NDArray[np.int32], hashes: NDArray[np.uint64], most: NDArray[np.uint8]
+    keys: NDArray[np.uint32], hashes: NDArray[np.uint64], most: NDArray[np.uint8]
 ) -> Iterator[Positions]:
     """Pairs of one bucket whose hashes differ in few bits.
 
@@ -150,7 +149,7 @@ def neighbours(
 
 
 def _sorted(
-    keys: NDArray[np.int32], hashes: NDArray[np.uint64]
+    keys: NDArray[np.uint32], hashes: NDArray[np.uint64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions by bucket, and how many are in each."""
     # Ties are broken by the hash, so that in a full bucket the most alike are neighbours.

@@ -23,6 +23,7 @@ from qa_assets.datasets import keys
 from qa_assets.datasets.blocks import blocks_table
 from qa_assets.datasets.contents import WORDS
 from qa_assets.datasets.intake import Taken
+from qa_assets.datasets.measured import grown
 from qa_assets.datasets.merge import Merged
 from qa_assets.datasets.remarks import NAMED, remarks_of, remarks_of_copies
 from qa_assets.datasets.remedies import with_remedy
@@ -51,6 +52,7 @@ class Collected:
         merged: One row a content.
         shards: The new contents.
         earlier: Those that an earlier snapshot has.
+        base: Version of that snapshot, if all of its shards could be used.
     """
 
     taken: Taken
@@ -58,6 +60,7 @@ class Collected:
     merged: Merged
     shards: ShardWriter
     earlier: Earlier
+    base: str = ""
 
     @cached_property
     def places(self) -> NDArray[np.intp]:
@@ -100,6 +103,8 @@ class Collected:
         pairs = [*self.earlier.kept(folder, used[:old]), *self.shards.kept(used[old:])]
         place = np.where(used, np.cumsum(used) - 1, -1)  # among the measures that are kept
         rows = pa.table({"row": place[self.rows].astype(np.uint32)})
+        if self.base and used[:old].all():
+            rows = rows.replace_schema_metadata(grown(self.base, old))
         tables = {ROWS: rows, BLOCKS: blocks_table(self.taken.met, place[self.places])}
         written = {
             n: _parquet(folder / n, t.schema, [t]) for n, t in tables.items() if t is not None

@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.datasets import keys
+from qa_assets.datasets.buckets import buckets
 from qa_assets.datasets.measures import HASHES, MEASURES, THUMB, measure, thinned
 from qa_assets.datasets.pictures import Picture
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BUCKETS = "buckets"
+"""Those of the picture among near-duplicates."""
 FACTS = ("key", "bytes", "format", "width", "height", "mode", "noticed")
-"""Columns of what a content is; ``MEASURES``, the hashes and the thumbnail follow them."""
+"""Columns of what a content is; ``MEASURES``, hashes, thumbnail and ``BUCKETS`` follow them."""
 WORDS = ("format", "mode", "noticed")
 """Those that hold few different words."""
 _BATCH_PIXELS = 1 << 17
@@ -27,8 +30,9 @@ class Waiting:
     """Decoded pictures, measured together with others of their size."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[int, int], list[tuple[Row, NDArray[np.uint8]]]] = {}
-        self._pixels = 0
+        self._held: dict[tuple[int, int], list[tuple[int, Row, NDArray[np.uint8]]]] = {}
+        self._pixels = self._count = 0
+        self._order: list[int] = []
         self._measured: list[pa.Table] = []
 
     def add(self, key: bytes, size: int, picture: Picture) -> None:
@@ -37,23 +41,28 @@ class Waiting:
         luma = thinned(picture.luma)
         row = (key, size, picture.format, picture.width, picture.height, picture.mode,
                ",".join(picture.noticed))  # fmt: skip
-        self._held.setdefault((luma.shape[0], luma.shape[1]), []).append((row, luma))
-        self._pixels += luma.size
+        held = self._held.setdefault((luma.shape[0], luma.shape[1]), [])
+        held.append((self._count, row, luma))
+        self._pixels, self._count = self._pixels + luma.size, self._count + 1
         if self._pixels > _HELD_PIXELS:
             self._measure()
 
     def measured(self) -> "pa.Table":
-        """One row each: ``FACTS``, measures, hashes, thumbnail."""
+        """One row each, in the order in which they came: ``FACTS`` and what follows."""
         import pyarrow as pa
 
         self._measure()
-        return pa.concat_tables(self._measured).unify_dictionaries().combine_chunks()
+        whole = pa.concat_tables(self._measured).unify_dictionaries().combine_chunks()
+        order = np.argsort(np.array(self._order, np.int64))
+        return whole if (order[1:] > order[:-1]).all() else whole.take(pa.array(order))
 
     def _measure(self) -> None:
         for (height, width), held in self._held.items():
             step = max(1, _BATCH_PIXELS // (height * width))
             for start in range(0, len(held), step):
-                self._measured.append(_measured(held[start : start + step]))
+                some = held[start : start + step]
+                self._order += [place for place, _, _ in some]
+                self._measured.append(_measured([(row, luma) for _, row, luma in some]))
         self._held, self._pixels = {}, 0
 
 
@@ -73,8 +82,26 @@ def _measured(held: "list[tuple[Row, NDArray[np.uint8]]]") -> "pa.Table":
     columns = {name: columns[name] for name in FACTS}
     columns |= {name: pa.array(look.numbers[name]) for name in MEASURES}
     columns |= {name: pa.array(look.hashes[name]) for name in HASHES}
-    storage = pa.py_buffer(np.ascontiguousarray(look.thumbs))
-    columns[THUMB] = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(look.thumbs.shape[1]), len(held), [None, storage]
-    )
+    columns[THUMB] = packed(look.thumbs)
+    columns[BUCKETS] = packed(buckets(look.thumbs))
     return pa.table(columns)
+
+
+def packed(rows: NDArray[Any]) -> "pa.Array":
+    """The bytes of each row, as an Arrow column."""
+    import pyarrow as pa
+
+    whole = np.ascontiguousarray(rows)
+    width = whole.shape[1] * whole.itemsize
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(width), len(whole), [None, pa.py_buffer(whole)]
+    )
+
+
+def unpacked(column: Any, kind: type) -> NDArray[Any]:
+    """The rows that :func:`packed` made a column of, shape (row, number)."""
+    whole = column.combine_chunks() if hasattr(column, "chunks") else column
+    width = whole.type.byte_width
+    body = np.frombuffer(whole.buffers()[1], np.uint8) if len(whole) else np.zeros(0, np.uint8)
+    start = whole.offset * width
+    return body[start : start + len(whole) * width].view(kind).reshape(len(whole), -1)

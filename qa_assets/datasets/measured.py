@@ -1,5 +1,6 @@
 """The measures of a snapshot's samples, in the order of its sample table."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,11 @@ from qa_assets.core.digests import digest_bytes
 from qa_assets.core.records.datasets import ROWS, DatasetSnapshot
 from qa_assets.core.tables import read_columns
 from qa_assets.core.unchanged import digest_of
+from qa_assets.datasets.buckets import TABLES
+from qa_assets.datasets.contents import BUCKETS, unpacked
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
+
+_BASE = b"grown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Measured:
         numbers: float32 by name of ``MEASURES``.
         hashes: uint64, shape (sample, 2).
         thumbs: uint8, shape (sample, SIDE * SIDE).
+        buckets: As of ``buckets.buckets``.
         noticed: Place in ``codes``.
         codes: What may be noticed about a sample, each joined by commas.
     """
@@ -29,6 +35,7 @@ class Measured:
     numbers: Mapping[str, NDArray[np.float32]]
     hashes: NDArray[np.uint64]
     thumbs: NDArray[np.uint8]
+    buckets: NDArray[np.uint32]
     noticed: NDArray[np.int32]
     codes: tuple[str, ...]
 
@@ -40,19 +47,21 @@ def measured(snapshot: DatasetSnapshot) -> Measured:
     numbers = {name: np.zeros(count, np.float32) for name in MEASURES}
     hashes = np.zeros((count, len(HASHES)), np.uint64)
     thumbs = np.zeros((count, SIDE * SIDE), np.uint8)
+    near = np.zeros((count, TABLES), np.uint32)
     noticed = np.zeros(count, np.int32)
     codes: dict[str, int] = {}
     for name, rows in shards:
-        shard = _table(snapshot, name, [*MEASURES, *HASHES, THUMB, "noticed"])
+        shard = _table(snapshot, name, [*MEASURES, *HASHES, THUMB, BUCKETS, "noticed"])
         for column, values in numbers.items():
             values[rows] = shard[column].to_numpy()
         for place, column in enumerate(HASHES):
             hashes[rows, place] = shard[column].to_numpy()
-        thumbs[rows] = _thumbs(shard)
+        thumbs[rows] = unpacked(shard[THUMB], np.uint8)
+        near[rows] = unpacked(shard[BUCKETS], np.uint32)
         told = shard["noticed"].cast("string").combine_chunks().dictionary_encode()
         places = [codes.setdefault(code, len(codes)) for code in told.dictionary.to_pylist()]
         noticed[rows] = np.array(places, np.int32)[told.indices.to_numpy()]
-    return Measured(numbers, hashes, thumbs, noticed, tuple(codes))
+    return Measured(numbers, hashes, thumbs, near, noticed, tuple(codes))
 
 
 def thumbnails(snapshot: DatasetSnapshot, first: int | None = None) -> NDArray[np.uint8]:
@@ -62,8 +71,25 @@ def thumbnails(snapshot: DatasetSnapshot, first: int | None = None) -> NDArray[n
     thumbs = np.zeros((count if first is None else min(first, count), SIDE * SIDE), np.uint8)
     for name, rows in shards:
         there = rows < len(thumbs)
-        thumbs[rows[there]] = _thumbs(_table(snapshot, name, [THUMB]))[there]
+        thumbs[rows[there]] = unpacked(_table(snapshot, name, [THUMB])[THUMB], np.uint8)[there]
     return thumbs
+
+
+def grown(version: str, samples: int) -> dict[bytes, bytes]:
+    """What the rows of a snapshot say that holds all samples of another, and maybe more.
+
+    Args:
+        version: That other snapshot's.
+        samples: How many it has; they were packed first.
+    """
+    return {_BASE: json.dumps([version, samples]).encode()}
+
+
+def added(snapshot: DatasetSnapshot, since: str) -> NDArray[np.bool_] | None:
+    """Which samples an earlier version did not have; None where that is not known."""
+    table = read_columns(snapshot.files[ROWS])
+    version, samples = json.loads((table.schema.metadata or {}).get(_BASE, b'["", 0]'))
+    return table["row"].to_numpy() >= samples if version and version == since else None
 
 
 def shards_of(snapshot: DatasetSnapshot) -> list[tuple[str, NDArray[np.intp]]]:
@@ -96,11 +122,3 @@ def _source(snapshot: DatasetSnapshot, name: str) -> Any:
 
     body = snapshot.files[name]
     return pa.BufferReader(body) if isinstance(body, bytes) else body
-
-
-def _thumbs(shard: Any) -> NDArray[np.uint8]:
-    packed = shard[THUMB].combine_chunks()
-    width = packed.type.byte_width
-    buffer = np.frombuffer(packed.buffers()[1], np.uint8)
-    start = packed.offset * width
-    return buffer[start : start + len(packed) * width].reshape(len(packed), width)

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from qa_assets.datasets.buckets import (
     Lines,
-    buckets,
     few_bits,
     lines,
     neighbours,
     sharing,
-    signs,
 )
 from qa_assets.datasets.thumbs import near_thumbs
 
@@ -42,12 +40,14 @@ class Looks:
     Attributes:
         hashes: uint64, shape (picture, 2).
         thumbs: uint8, shape (picture, pixel).
+        buckets: As of ``buckets.buckets``.
         plain: Pictures with too little to see; they look like everything and are left out.
         sizes: Width and height of each, shape (picture, 2).
     """
 
     hashes: NDArray[np.uint64]
     thumbs: NDArray[np.uint8]
+    buckets: NDArray[np.uint32]
     plain: NDArray[np.bool_]
     sizes: NDArray[np.integer]
 
@@ -128,13 +128,12 @@ def _none() -> Pairs:
 def _alike(looks: Looks, before: Before | None) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Pairs that are near, as first * count + second, sorted; and the tables that show it."""
     kept, count, small = np.flatnonzero(~looks.plain), len(looks.plain), looks.small
-    found = signs(looks.thumbs[kept], looks.tables)
     known = before.pairs if before else _none()
     left = known.tables.copy()
     codes: list[NDArray[np.int64]] = [known.first * count + known.second]
     bits: list[NDArray[np.uint32]] = [left]
     for table in range(looks.tables):
-        keys, one = buckets(found, table), np.uint32(1 << table)
+        keys, one = looks.buckets[kept, table], np.uint32(1 << table)
         if before is None:
             near = _near(keys, kept, looks, small)
         else:
@@ -181,7 +180,7 @@ def _gathered(
 
 
 def _near(
-    keys: NDArray[np.int32], rows: NDArray[np.intp], looks: Looks, small: NDArray[np.bool_]
+    keys: NDArray[np.uint32], rows: NDArray[np.intp], looks: Looks, small: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Pairs within the buckets of one table, as first * count + second.
 

@@ -53,7 +53,7 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
     numbers |= {name: samples[name].to_numpy() for name in SIZES}
     plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
     sizes = np.stack([numbers[name] for name in SIZES], axis=1)
-    looks = Looks(look.hashes, look.thumbs, plain, sizes)
+    looks = Looks(look.hashes, look.thumbs, look.buckets, plain, sizes)
     before = earlier("") if earlier else None
     pairs = alike(snapshot, samples["id"], looks, before)
     group = groups(pairs, len(plain))
@@ -81,7 +81,7 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
         oddest=odd,
         files={
             QUALITY: _written(samples, judged),
-            PAIRS: pairs_bytes(pairs, looks),
+            PAIRS: pairs_bytes(pairs, looks, snapshot.version),
             **pictures,
             **_sheet(snapshot, odd, before),
         },

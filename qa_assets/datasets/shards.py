@@ -46,10 +46,10 @@ def measured_by() -> str:
 
     import PIL
 
-    from qa_assets.datasets import contents, measures, pictures, png
+    from qa_assets.datasets import buckets, contents, measures, pictures, png
     from qa_assets.preprocessing import image
 
-    modules = (contents, measures, pictures, png, image)
+    modules = (buckets, contents, measures, pictures, png, image)
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     return digest_json([sources, {"numpy": np.__version__, "pillow": PIL.__version__}])
 

@@ -108,7 +108,8 @@ def collect(
     del intake
     tables = [*old.facts, *shards.facts()]
     facts = pa.concat_tables(tables).unify_dictionaries() if tables else None
-    return Collected(taken, facts, merge(taken.found), shards, old)
+    base = earlier.version if old.whole and isinstance(earlier, DatasetSnapshot) else ""
+    return Collected(taken, facts, merge(taken.found), shards, old, base)
 
 
 def _known(old: Earlier) -> set[bytes]:

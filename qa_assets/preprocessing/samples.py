@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot, DatasetSplits, Split
-from qa_assets.core.tables import compute, read_table
+from qa_assets.core.records.datasets import ROWS, SAMPLES, DatasetSnapshot, DatasetSplits, Split
+from qa_assets.core.tables import compute, read_columns, read_table
 from qa_assets.preprocessing import image
 
 if TYPE_CHECKING:
@@ -84,31 +84,48 @@ def labels_of(splits: DatasetSplits, split: Split) -> dict[str, tuple[str, str]]
 def read_payloads(
     snapshot: DatasetSnapshot, wanted: frozenset[str] | None = None
 ) -> "Iterator[tuple[str, bytes]]":
-    """Id and raw bytes of each wanted sample (all of them by default), a few MiB in memory."""
+    """Id and raw bytes of each wanted sample (all of them by default), a few MiB in memory.
+
+    They come in the order in which they were packed.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    chosen = None if wanted is None else pa.array(sorted(wanted), pa.string())
+    rows = None if wanted is None else _packed_at(snapshot, wanted)
+    before = 0
     for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
         body = snapshot.files[name]
         source = pa.BufferReader(body) if isinstance(body, bytes) else body
         with pq.ParquetFile(source, memory_map=True) as shard:
-            yield from _wanted(shard, chosen)
+            after = before + shard.metadata.num_rows
+            here = np.arange(before, after) if rows is None else rows[
+                np.searchsorted(rows, before) : np.searchsorted(rows, after)
+            ]  # fmt: skip
+            yield from _unpacked(shard, here - before)
+            before = after
 
 
-def _wanted(shard: Any, chosen: Any) -> "Iterator[tuple[str, bytes]]":
-    """Of one shard, the wanted samples; groups of rows without one are not read."""
+def _packed_at(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.int64]:
+    """Row of each wanted sample among all payloads, sorted."""
     import pyarrow as pa
 
-    sizes = [shard.metadata.row_group(n).num_rows for n in range(shard.num_row_groups)]
-    ids = shard.read(columns=["id"])["id"]
-    rows = np.arange(len(ids)) if chosen is None else np.flatnonzero(compute().is_in(ids, chosen))
-    starts = np.cumsum([0, *sizes])
+    ids = read_columns(snapshot.files[SAMPLES], ["id"])["id"]
+    there = compute().is_in(ids, pa.array(sorted(wanted), pa.string()))
+    rows = read_columns(snapshot.files[ROWS], ["row"])["row"].filter(there)
+    return np.sort(rows.to_numpy().astype(np.int64))
+
+
+def _unpacked(shard: Any, rows: NDArray[np.int64]) -> "Iterator[tuple[str, bytes]]":
+    """Some rows of one shard; groups of rows without one are not read."""
+    if not len(rows):
+        return
+    groups = range(shard.num_row_groups)
+    starts = np.cumsum([0, *(shard.metadata.row_group(n).num_rows for n in groups)])
     for number in np.unique(np.searchsorted(starts, rows, side="right") - 1).tolist():
-        inside = pa.array(rows[(rows >= starts[number]) & (rows < starts[number + 1])])
-        payloads = shard.read_row_group(number, columns=["payload"])["payload"]
-        taken = payloads.take(compute().subtract(inside, int(starts[number])))
-        yield from zip(ids.take(inside).to_pylist(), taken.to_pylist(), strict=True)
+        first, last = np.searchsorted(rows, starts[number : number + 2])
+        group = shard.read_row_group(number, columns=["id", "payload"])
+        taken = group.take(rows[first:last] - starts[number])
+        yield from zip(taken["id"].to_pylist(), taken["payload"].to_pylist(), strict=True)
 
 
 def not_empty(**splits: LabelledSamples) -> None:

@@ -193,7 +193,8 @@ def test_comparing_what_is_new_finds_what_comparing_all_finds(
     count = old + new
     thumbs = (kinds[draw.integers(0, 3, count)] + draw.random((count, 64)) * 12).astype(np.uint8)
     hashes = draw.integers(0, 8, (count, 2)).astype(np.uint64)
-    looks = Looks(hashes, thumbs, draw.random(count) < 0.1, np.full((count, 2), 10))
+    near, plain = buckets.buckets(thumbs), draw.random(count) < 0.1
+    looks = Looks(hashes, thumbs, near, plain, np.full((count, 2), 10))
     added = np.zeros(count, np.bool_)
     added[draw.permutation(count)[:new]] = True
 
@@ -204,7 +205,7 @@ def test_comparing_what_is_new_finds_what_comparing_all_finds(
         patch.setattr(buckets, "FULL_BUCKET", full)
         patch.setattr(buckets, "REACH", reach)
         there = np.flatnonzero(~added)
-        few = Looks(hashes[there], thumbs[there], looks.plain[there], looks.sizes[there])
+        few = Looks(hashes[there], thumbs[there], near[there], plain[there], looks.sizes[there])
         was = find(few, lambda one, two: confirm(there[one], there[two]))
         known = Pairs(there[was.first], there[was.second], was.tables, was.same)
         whole = find(looks, confirm)
@@ -217,13 +218,25 @@ def test_comparing_what_is_new_finds_what_comparing_all_finds(
 
 def test_buckets_are_of_whole_numbers_so_no_order_of_adding_matters() -> None:
     thumbs = np.random.default_rng(0).integers(0, 256, (50, 64)).astype(np.uint8)
-    found = buckets.signs(thumbs, 8)
-    np.testing.assert_array_equal(
-        np.concatenate([buckets.signs(t[None], 8) for t in thumbs]), found
-    )
+    found = buckets.buckets(thumbs)
+    assert (found.shape, found.dtype) == ((50, 16), np.uint32)
+    assert 0 < found.max() < 1 << 24
+    one_by_one = np.concatenate([buckets.buckets(t[None]) for t in thumbs])
+    np.testing.assert_array_equal(one_by_one, found)
     brighter = (thumbs // 2 + 100).astype(np.uint8)
     darker = (thumbs // 2).astype(np.uint8)
-    np.testing.assert_array_equal(buckets.signs(brighter, 8), buckets.signs(darker, 8))
-    wide = found.astype(int)
-    expected = wide[:, 9] << 16 | wide[:, 10] << 8 | wide[:, 11]
-    np.testing.assert_array_equal(buckets.buckets(found, 3), expected)
+    np.testing.assert_array_equal(buckets.buckets(brighter), buckets.buckets(darker))
+
+
+def test_pictures_at_an_angle_share_a_bucket_as_often_as_the_angle_says() -> None:
+    draw = np.random.default_rng(0)
+    one = draw.normal(128, 20, (4000, 64))
+    two = one + draw.normal(0, 4, one.shape)
+    pair = [np.rint(v).astype(np.uint8) for v in (one, two)]
+    centred = [p - p.mean(axis=1, keepdims=True) for p in pair]
+    size = [np.linalg.norm(c, axis=1) for c in centred]
+    angle = np.arccos((centred[0] * centred[1]).sum(axis=1) / (size[0] * size[1]))
+    expected = np.mean((1 - angle / np.pi) ** buckets.SIGNS)  # Charikar (2002)
+    shared = buckets.buckets(pair[0]) == buckets.buckets(pair[1])
+    np.testing.assert_allclose(shared.mean(axis=0), expected, atol=0.03)
+    np.testing.assert_allclose(shared.mean(), expected, atol=0.01)

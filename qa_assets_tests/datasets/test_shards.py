@@ -9,7 +9,7 @@ import pytest
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
-from qa_assets.core.tables import read_table
+from qa_assets.core.tables import read_columns, read_table
 from qa_assets.datasets import intake, shards
 from qa_assets.datasets.measured import measured, thumbnails
 from qa_assets.datasets.quality import quality
@@ -51,6 +51,26 @@ def test_only_what_is_new_is_decoded_and_packed(tmp_path: Path, decoded: list[by
     old = first.files["payload-00000.parquet"]
     assert grown.files["payload-00000.parquet"] == old  # the very file, not a copy of it
     assert dict(read_payloads(grown)) == dict(read_payloads(take(tmp_path)))
+
+
+def test_a_sample_is_found_whatever_sizes_pictures_have_and_wherever_it_was_packed(
+    tmp_path: Path,
+) -> None:
+    sizes = [20, 31, 20, 40, 31, 20]
+    folder = pets(tmp_path)
+    write(folder, {f"data/cat/{n}.png": picture(50 + n, s) for n, s in enumerate(sizes)})
+    first = take(folder)
+    write(folder, {f"data/dog/{n}.png": picture(90 + n, s) for n, s in enumerate(sizes)})
+    for taken in (first, again(folder, first)):
+        whole = dict(read_payloads(taken))
+        assert [*whole] == [
+            row["key"].hex()
+            for name in sorted(n for n in taken.files if n.startswith("measures-"))
+            for row in read_columns(taken.files[name], ["key"]).to_pylist()
+        ]
+        wanted = frozenset(sorted(whole)[::3])
+        assert dict(read_payloads(taken, wanted)) == {i: whole[i] for i in wanted}
+        assert [*read_payloads(taken, frozenset({"0" * 64}))] == []
 
 
 def test_a_version_is_told_alike_however_its_shards_were_cut(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ class DatasetSnapshot(Record):
     ``parts.parquet``: same rows: part (the side the source puts it on, "" where it does not say;
     with commas where the same bytes stand on several).
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
-    ``measures-NNNNN.parquet``: what was measured of the samples of the shard of that number: key
-    (the id as bytes) and the columns of ``qa_assets.datasets.contents``. ``contact_sheet.png``.
-    ``rows.parquet``: same rows as ``samples.parquet``: row of each among all measures.
+    ``measures-NNNNN.parquet``: same rows as the payloads of that number, what was measured of each:
+    key (the id as bytes) and the columns of ``qa_assets.datasets.contents``. ``contact_sheet.png``.
+    ``rows.parquet``: same rows as ``samples.parquet``: row of each among all payloads.
     ``blocks.parquet``, of sources that are arrays: digest of some pictures that lie behind one
     another, and the row of each among all measures.
 
