@@ -36,6 +36,7 @@ def try_pictures(path: Path) -> Iterator[Section]:
     Raises:
         InputRefused: The data cannot be used at all.
     """
+    from qa_assets.datasets.hints import hinted
     from qa_assets.datasets.label_audit import label_audit
     from qa_assets.datasets.quality import quality
     from qa_assets.datasets.settings import DatasetSettings
@@ -45,7 +46,8 @@ def try_pictures(path: Path) -> Iterator[Section]:
     kind, whole = detect(path), path.resolve()
     with tempfile.TemporaryDirectory(prefix="qa-try-") as scratch:
         settings = DatasetSettings(path=whole.name, format=kind)
-        taken = snapshot(settings, whole.name, whole.parent, Path(scratch))
+        with hinted(path):
+            taken = snapshot(settings, whole.name, whole.parent, Path(scratch))
         yield _overview(taken, kind)
         yield from _findings(taken)
         yield from _of_quality(quality(taken))
@@ -63,12 +65,14 @@ def try_table(path: Path, against: Path | None) -> Iterator[Section]:
     """
     from qa_assets.datasets.arrays import NPY_MAGIC
     from qa_assets.datasets.drift import drift
+    from qa_assets.datasets.hints import refuse_foreign
     from qa_assets.datasets.sketches import Numbers
     from qa_assets.datasets.tables import sketch_file
 
     if path.read_bytes()[: len(NPY_MAGIC)] == NPY_MAGIC:
         remedy = "Save pictures and labels together: numpy.savez(file, x=pictures, y=labels)."
         raise InputRefused.of("NPZ_KEYS", path.name, "is one array without labels.", remedy)
+    refuse_foreign(path)
     found = sketch_file(path)
     rows = [
         (name, s.count, s.missing, s.mean, s.std, s.low, s.quantile(0.5), s.high)

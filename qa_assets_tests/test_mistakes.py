@@ -133,7 +133,8 @@ BAD_TABLES = {
     "latin.csv": ("name,x\nMüller,1\n".encode("latin-1"), "CSV_ENCODING", "UTF8", "UTF-8"),
     "wide.csv": ("a,b\n1,2\n".encode("utf-16"), "CSV_ENCODING", "is UTF-16.", "UTF-8"),
     "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "CSV_RAGGED", "Row #3", "as many fields"),
-    "one.png": (PIXELS, "CSV_ENCODING", "is no table", "pictures: a folder"),
+    "one.png": (PIXELS, "SET_FORMAT", "is one picture", "Give the folder"),
+    "some.bin": (b"\0\1\2\3" * 9, "CSV_ENCODING", "is no table", "pictures: a folder"),
     "cut.parquet": (b"PAR1" + b"x" * 99, "CSV_ENCODING", "Parquet", "Give a CSV"),
 }
 

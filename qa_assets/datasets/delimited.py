@@ -18,6 +18,8 @@ from qa_assets.datasets.source import visible
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _SEPARATORS = ";\t|"
 _SHOWN = 40
+_EXACT = 2.0**53
+"""Floats of this size and more are no counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def _read_parquet(body: bytes, source: Path) -> Delimited:
     nested = {n: f"values of type {visible(str(k))[:_SHOWN]}" for n, k in kinds.items()
               if pa.types.is_nested(k)}  # fmt: skip
     names = tuple(n for n in kinds if n not in nested)
-    cells = [[_cell(v) for v in table[n].to_pylist()] for n in names]
+    cells = [[as_text(v) for v in table[n].to_pylist()] for n in names]
     rows = [
         Row(number, dict(zip(names, values, strict=True)))
         for number, values in enumerate(zip(*cells, strict=True), start=2)
@@ -188,10 +190,12 @@ def _read_parquet(body: bytes, source: Path) -> Delimited:
     return Delimited(names, rows, (), nested=nested)
 
 
-def _cell(value: object) -> str:
-    """A value as text; what is no number is missing, as an empty cell of a CSV is."""
+def as_text(value: object) -> str:
+    """A value as the text of a cell: missing is empty, and 3.0 is 3 as in a column of integers."""
     if value is None or value != value:
         return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 

@@ -18,6 +18,7 @@ from qa_assets.core.errors import InputRefused
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """Element type by the third byte of an IDX file. Source: LeCun, the MNIST database."""
 GZIP_MAGIC = b"\x1f\x8b"
+_DAMAGED = ("IDX_LENGTH", "IDX_CORRUPT")
 _BLOCK = 1 << 20
 """Bytes of elements that are read at once."""
 
@@ -138,7 +139,8 @@ def _head(source: Path) -> bytes:
 
 
 def _refused(code: str, source: Path, what: str) -> InputRefused:
-    return InputRefused.of(code, source.name, what, "Fetch it again.")
+    remedy = "Fetch it again." if code in _DAMAGED else ""
+    return InputRefused.of(code, source.name, what, remedy)
 
 
 def _header(stream: IO[bytes], source: Path, dimensions: int) -> Header:

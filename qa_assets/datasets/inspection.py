@@ -17,6 +17,7 @@ from qa_assets.datasets.folders import ignored
 from qa_assets.datasets.formats.idx import read_pair
 from qa_assets.datasets.formats.manifest import labelled
 from qa_assets.datasets.formats.npz import paired
+from qa_assets.datasets.hints import hint, hinted, refuse_foreign
 from qa_assets.datasets.labels import Labelled
 from qa_assets.datasets.remedies import remedies, with_remedy
 from qa_assets.datasets.settings import DatasetSettings, SampleLimits
@@ -87,26 +88,24 @@ def inspect(kind: str, path: Path, options: Options) -> Inspection:
         raise InputRefused.of(
             "INSPECT_KIND", kind, "is no kind of input.", f"Known: {', '.join(KINDS)}."
         )
-    with remedies():
+    with remedies(), hinted(path):
         found = KINDS[kind](path, options)
     return replace(found, problems=[with_remedy(p) for p in found.problems])
 
 
 def inspect_dataset(path: Path, options: Options) -> Inspection:
     """A folder of pictures, in any of the formats."""
-    no_tree = path.is_file() and detect(path) == FALLBACK and not is_archive(path)
-    if no_tree or not path.exists():
-        what = "is a file, a folder was expected." if no_tree else "does not exist."
-        raise InputRefused.of("SET_MISSING", str(path), what, _TAKEN)
+    kind = detect(path)
+    if path.is_file() and kind == FALLBACK and not is_archive(path):
+        refuse_foreign(path)
+        raise InputRefused.of("SET_MISSING", str(path), "is a file, a folder was expected.", _TAKEN)
     path = path.absolute() if path.name != ".." else path.resolve()
-    settings = DatasetSettings(path=path.name or ".", format=detect(path), limits=options.limits)
+    settings = DatasetSettings(path=path.name or ".", format=kind, limits=options.limits)
     with tempfile.TemporaryDirectory() as scratch:
         found = collect(settings, path.parent, Path(scratch))
     aside = found.taken.aside
-    named = found.taken.found.select(["key", "name", "label"]).rename_columns(
-        ["id", "name", "label"]
-    )
-    files = named.to_pandas().astype({"label": "str"})
+    named = found.taken.found.select(["key", "name", "label"]).to_pandas()
+    files = named.rename(columns={"key": "id"}).astype({"label": "str"})
     if files.empty:
         raise _nothing_left(path, aside)
     remarks, _ = found.noticed()
@@ -201,8 +200,8 @@ def _of_classes(path: Path, files: "pd.DataFrame", options: Options) -> Iterable
         if count < options.min_class:
             yield _small(label, count)
     if len(counts) == 1:
-        what = "is the only class; nothing can be told apart."
-        yield Problem("SET_ONE_CLASS", visible(next(iter(counts))), what)
+        only, what = visible(next(iter(counts))), "is the only class; nothing can be told apart."
+        yield Problem("SET_ONE_CLASS", only, what, hint(path))
     largest, smallest = max(counts.values()), min(counts.values())
     if largest > LARGEST_RATIO * smallest:
         label = min(counts, key=counts.__getitem__)

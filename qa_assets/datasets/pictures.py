@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_assets.datasets import png
+from qa_assets.datasets import foreign, png
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.preprocessing.image import eight_bits, turned
 
@@ -34,17 +34,9 @@ _ORIENTATION, _TURNS = 0x0112, range(1, 9)
 _TURNED_BY = frozenset({"exif", "xmp", "XML:com.adobe.xmp"})
 """What a picture may say that it has to be turned by."""
 _ICC_SIGNATURE = slice(36, 40)
+_HEAD = 1 << 10
+"""First bytes, by which a file is told that is none of ours."""
 _OURS = (png.SIGNATURE, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
-_FOREIGN = (
-    b"%!PS",
-    b"%PDF",
-    b"8BPS",
-    b"SIMPLE  =",
-    b"<svg",
-    b"<?xml",
-    b"\0\0\1\0",
-    b"\0\0\0\x0cjP",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +205,14 @@ def _undecodable(error: Exception) -> Refusal:
 
 
 def _unidentified(payload: bytes) -> Refusal:
-    start = payload.lstrip()
-    if payload.startswith(_OURS):
+    head = payload[:_HEAD]
+    if head.startswith(_OURS):
         return Refusal("IMG_CORRUPT", "has a damaged header.", "Fetch it again.")
-    if start.startswith(_FOREIGN):
-        return Refusal(
-            "IMG_FORMAT",
-            "is of a format that is not accepted.",
-            f"Convert it to one of {', '.join(ACCEPTED)}.",
-        )
+    if name := foreign.foreign_picture(head):
+        remedy = f"Convert it to one of {', '.join(ACCEPTED)}."
+        return Refusal("IMG_FORMAT", f"is {name}, a format that is not accepted.", remedy)
+    if page := foreign.stands_for_another(head):
+        return Refusal("IMG_NOT_IMAGE", f"is {page.name}.", page.remedy)
     return Refusal("IMG_NOT_IMAGE", "is no picture.", "Remove it from the dataset.")
 
 

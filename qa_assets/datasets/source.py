@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -86,6 +87,9 @@ def format_named(name: str) -> DatasetFormat:
 
 
 FALLBACK = "image_folder"
+_NEEDED = "Give a folder, an archive or a file."
+_ALIKE = 0.7
+"""Of 1, how alike a name has to be to be the one that was meant."""
 
 
 def detect(source: Path) -> str:
@@ -96,10 +100,20 @@ def detect(source: Path) -> str:
     """
     if not source.exists():
         raise InputRefused.of(
-            "SET_MISSING", str(source), "does not exist.", "Give a folder, an archive or a file."
+            "SET_MISSING", str(source), "does not exist.", f"{_NEEDED}{_near(source)}"
         )
     fitting = (name for name in FORMATS if name != FALLBACK and FORMATS[name].fits(source))
     return next(fitting, FALLBACK)
+
+
+def _near(source: Path) -> str:
+    """What is there and spelt nearly so; "" where nothing is."""
+    try:
+        names = [path.name for path in source.parent.iterdir()]
+    except OSError:
+        return ""
+    found = get_close_matches(source.name, names, n=1, cutoff=_ALIKE)
+    return f" Did you mean {visible(str(source.parent / found[0]))!r}?" if found else ""
 
 
 def visible(text: str) -> str:

@@ -117,8 +117,9 @@ def _picture_files(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise _missing(source)
-    found = [p for p in sorted(source.iterdir()) if p.is_file() and looks_like_idx(p)]
-    return [p for p in found if "labels" not in p.name] or [source / "images-idx3-ubyte"]
+    files = [p for p in sorted(source.iterdir()) if p.is_file() and "labels" not in p.name]
+    damaged = [p for p in files if "images" in p.name] or [source / "images-idx3-ubyte"]
+    return [p for p in files if looks_like_idx(p)] or damaged
 
 
 def _labels_beside(pictures: Path) -> Path:
@@ -126,6 +127,10 @@ def _labels_beside(pictures: Path) -> Path:
     for candidate in (name, name.removesuffix(".gz"), f"{name}.gz"):
         if (pictures.parent / candidate).is_file() and candidate != pictures.name:
             return pictures.parent / candidate
+    if name == pictures.name:
+        what = "has no 'images' in its name, so nobody knows where its labels are."
+        remedy = "Call the two files images-idx3-ubyte and labels-idx1-ubyte."
+        raise InputRefused.of("SET_MISSING", pictures.name, what, remedy)
     return pictures.parent / name
 
 

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.records.datasets import Quarantined
 from qa_assets.core.zips import ZIP_ERRORS
 from qa_assets.datasets.arrays import StoredArray, read_npz
 from qa_assets.datasets.blocks import Block, one_by_one
+from qa_assets.datasets.delimited import as_text
 from qa_assets.datasets.formats.image_folder import PARTS
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
@@ -52,7 +54,7 @@ class Npz:
         """Every picture as a PNG, in the order of the array."""
         yield from one_by_one(self.blocks(source, limits))
 
-    def blocks(self, source: Path, limits: SampleLimits) -> Iterator[Block]:
+    def blocks(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding | Block]:
         """The same, about a MiB at a time."""
         if not source.is_file():
             raise InputRefused.of("SET_MISSING", str(source), "does not exist or is a folder.")
@@ -123,22 +125,34 @@ def _pair(
         labels = labels.reshape(-1)
     if not pixels.shape or labels.ndim != 1 or len(pixels) != len(labels):
         what = f"holds samples of shape {pixels.shape} and labels of shape {labels.shape}."
-        raise InputRefused.of("IDX_COUNT", source.name, what, "Save one label a sample.")
+        remedy = "Save one label a sample"
+        remedy += ": numpy.argmax(y, axis=1)." if labels.ndim == len(PAIR) else "."
+        raise InputRefused.of("IDX_COUNT", source.name, what, remedy)
     if not len(pixels):
         raise InputRefused.of("SET_EMPTY", source.name, "holds no samples.")
     return Pair(part, pixels, labels)
 
 
-def _blocks(found: Pair, source: Path, names: "NDArray[Any] | None") -> Iterator[Block]:
+def _blocks(
+    found: Pair, source: Path, names: "NDArray[Any] | None"
+) -> Iterator[RawSample | Finding | Block]:
     within = f"{source.name}/{found.part}" if found.part else source.name
     words, codes = np.unique(found.labels, return_inverse=True)
-    spelt, start = [str(word) for word in words], 0
+    spelt, start = [as_text(word.item()) for word in words], 0
     for pixels in found.pixels.pieces():
         flat = pixels[..., 0] if pixels.ndim == _RANKS[1] and pixels.shape[-1] == 1 else pixels
         there = slice(start, start + len(flat))
         called = [str(name) for name in names[there]] if names is not None else ()
-        yield Block(flat, within, start, codes[there], spelt, found.part, called)
+        block = Block(flat, within, start, codes[there], spelt, found.part, called)
+        yield from [block] if all(spelt) else _labelled(block)
         start += len(flat)
+
+
+def _labelled(block: Block) -> Iterator[RawSample | Quarantined]:
+    """The samples of a block; those without a label are set aside."""
+    for sample in block.samples():
+        what = "has a label that is no number, or empty."
+        yield sample if sample.label else Quarantined("LABEL_EMPTY", sample.name, what)
 
 
 def _refuse_other(pixels: StoredArray, source: Path) -> None:
@@ -154,6 +168,13 @@ def _refuse_other(pixels: StoredArray, source: Path) -> None:
 
 
 def _remedy(pixels: StoredArray) -> str:
-    if len(pixels.shape) == _RANKS[1] and pixels.shape[1] in _CHANNELS:
-        return "Channels come last: save numpy.moveaxis(x, 1, -1)."
-    return "Scale to 0..255 with a rule of your own."
+    rank = len(pixels.shape)
+    if rank not in _RANKS:
+        return "Give each picture its rows and columns: save x.reshape(n, height, width)."
+    if rank == _RANKS[1] and pixels.shape[-1] not in _CHANNELS:
+        if pixels.shape[1] in _CHANNELS:
+            return "Channels come last: save numpy.moveaxis(x, 1, -1)."
+        return "Save grey or RGB alone: x[..., :3] of RGBA."
+    if pixels.dtype == np.bool_:
+        return "Save numpy.uint8(x) * 255."
+    return "Scale to 0..255 with a rule of your own, and save numpy.uint8."
