@@ -36,7 +36,6 @@ def try_pictures(path: Path) -> Iterator[Section]:
     Raises:
         InputRefused: The data cannot be used at all.
     """
-    from qa_assets.datasets.hints import hinted
     from qa_assets.datasets.label_audit import label_audit
     from qa_assets.datasets.quality import quality
     from qa_assets.datasets.settings import DatasetSettings
@@ -46,8 +45,7 @@ def try_pictures(path: Path) -> Iterator[Section]:
     kind, whole = detect(path), path.resolve()
     with tempfile.TemporaryDirectory(prefix="qa-try-") as scratch:
         settings = DatasetSettings(path=whole.name, format=kind)
-        with hinted(path):
-            taken = snapshot(settings, whole.name, whole.parent, Path(scratch))
+        taken = snapshot(settings, whole.name, whole.parent, Path(scratch))
         yield _overview(taken, kind)
         yield from _findings(taken)
         yield from _of_quality(quality(taken))

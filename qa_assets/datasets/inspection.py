@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import arrays
+from qa_assets.datasets.class_names import with_odd_classes
 from qa_assets.datasets.folders import ignored
 from qa_assets.datasets.formats.idx import read_pair
 from qa_assets.datasets.formats.manifest import labelled
@@ -108,7 +109,7 @@ def inspect_dataset(path: Path, options: Options) -> Inspection:
     files = named.rename(columns={"key": "id"}).astype({"label": "str"})
     if files.empty:
         raise _nothing_left(path, aside)
-    remarks, _ = found.noticed()
+    remarks, _ = with_odd_classes(found.noticed(), sorted(set(files["label"])))
     gates = [*_of_classes(path, files, options), *_conflicts(files)]
     leaks = [Problem(r.code, r.item, r.message) for r in remarks if r.code == "SET_LEAK"]
     odd = [_problem(r) for r in remarks if r.code != "SET_LEAK"]

@@ -16,8 +16,10 @@ from qa_assets.core.records.datasets import (
 )
 from qa_assets.datasets import embedded, keys
 from qa_assets.datasets.blocks import ReadsBlocks, known_blocks
+from qa_assets.datasets.class_names import with_odd_classes
 from qa_assets.datasets.collected import Collected
 from qa_assets.datasets.contact_sheet import contact_sheet
+from qa_assets.datasets.hints import hinted
 from qa_assets.datasets.intake import Intake
 from qa_assets.datasets.merge import classes_of, merge, refuse_unusable, version_of
 from qa_assets.datasets.settings import DatasetSettings
@@ -74,8 +76,9 @@ def snapshot(
     before = earlier("") if earlier else None
     found = collect(settings, root, scratch, before)
     classes = classes_of(found.merged)
-    refuse_unusable(settings.path, classes, found.aside, settings.format)
-    remarks, counts = found.noticed()
+    with hinted(root / settings.path):
+        refuse_unusable(settings.path, classes, found.aside, settings.format)
+    remarks, counts = with_odd_classes(found.noticed(), classes)
     record = DatasetSnapshot(
         name=name,
         version=version_of(found.merged),
