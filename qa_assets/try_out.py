@@ -13,6 +13,7 @@ from qa_assets.core.records.quality import LabelAudit, SampleQuality, Shift
 
 Row = tuple[object, ...]
 SHOWN = 15
+SHOWN_OF_A_KIND = 3
 LOOK = InputSpec(height=16, width=16, channels=1)
 """What the label audit sees of a picture nobody has described yet."""
 GAINED = 0.25
@@ -129,12 +130,24 @@ def _findings(taken: DatasetSnapshot) -> Iterator[Section]:
     ratio = max(counts.values()) / min(counts.values())
     uneven = f": the largest has {ratio:.1f} times the smallest" if ratio > UNEVEN else ""
     yield Section(f"Classes{uneven}", ("class", "samples", "share"), rows)
-    aside = tuple((q.code, q.item, q.message, q.remedy) for q in taken.quarantined[:SHOWN])
+    times = Counter(q.code for q in taken.quarantined)
+    aside = [(q.code, times[q.code], q.item, q.message, q.remedy) for q in taken.quarantined]
     if aside:
-        yield Section("Set aside", ("code", "item", "reason", "remedy"), aside)
-    odd = tuple((r.code, taken.remark_counts[r.code], r.item, r.message) for r in taken.remarks)
+        columns = ("code", "times", "item", "reason", "remedy")
+        yield Section("Set aside", columns, tuple(_of_each_kind(aside)))
+    odd = [(r.code, taken.remark_counts[r.code], r.item, r.message) for r in taken.remarks]
     if odd:
-        yield Section("Odd but used", ("code", "times", "item", "rule"), odd[:SHOWN])
+        columns = ("code", "times", "item", "rule")
+        yield Section("Odd but used", columns, tuple(_of_each_kind(odd)))
+
+
+def _of_each_kind(rows: Sequence[Row]) -> Iterator[Row]:
+    """The first rows of each code, so that none hides another."""
+    told: Counter[object] = Counter()
+    for row in rows:
+        told[row[0]] += 1
+        if told[row[0]] <= SHOWN_OF_A_KIND:
+            yield row
 
 
 def _of_quality(found: SampleQuality) -> Iterator[Section]:

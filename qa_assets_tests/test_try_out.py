@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
+from qa_assets.datasets.embedded import grey_png
 from qa_assets.try_out import try_pictures
 from qa_assets_tests.datasets.samples import pets, picture, write
 
@@ -89,3 +90,15 @@ def test_the_remedy_for_too_few_classes_speaks_of_how_the_data_is_laid_out(
     write(tmp_path / "data", files)
     with pytest.raises(InputRefused, match=remedy):
         list(try_pictures(tmp_path / "data"))
+
+
+def test_many_findings_of_one_kind_hide_no_other(tmp_path: Path) -> None:
+    files = {f"data/{c}/{n}.png": picture(50 * k + n) for k, c in enumerate(("cat", "dog"))
+             for n in range(8)}  # fmt: skip
+    files |= {f"data/cat/empty{n:02}.png": b"" for n in range(20)} | {"data/dog/z.png": b"text"}
+    files |= {f"data/cat/note{n:02}.txt": b"x" for n in range(20)}
+    files |= {"data/dog/flat.png": grey_png(np.zeros((8, 8), np.uint8))}
+    sections = {s.title: s for s in try_pictures(write(tmp_path, files) / "data")}
+    aside, odd = (sections[title].rows for title in ("Set aside", "Odd but used"))
+    assert [row[:2] for row in aside] == [("IMG_EMPTY", 20)] * 3 + [("IMG_NOT_IMAGE", 1)]
+    assert [row[:2] for row in odd] == [("NAME_EXTENSION", 20)] * 3 + [("IMG_BLANK", 1)]
