@@ -25,17 +25,12 @@ class FoundFile:
     Attributes:
         name: Relative to the source, POSIX, UTF-8.
         path: The file itself, no link.
-        status: Size and time, without opening it.
+        stamp: Size in bytes and time of change in nanoseconds, without opening it.
     """
 
     name: str
-    path: Path
-    status: os.stat_result
-
-    @property
-    def stamp(self) -> tuple[int, int]:
-        """Size in bytes and time of change in nanoseconds."""
-        return self.status.st_size, self.status.st_mtime_ns
+    path: str
+    stamp: tuple[int, int]
 
     def read(self, max_mib: float) -> bytes | Quarantined:
         """Its bytes, unless it is too large or no longer a regular file."""
@@ -51,15 +46,15 @@ def walk(source: Path) -> Iterator[FoundFile | Quarantined]:
     pending = _open_source(source)
     inside, top = source.resolve(), len(os.path.join(source, ""))  # noqa: PTH118
     while pending:
-        entry = pending.pop()
-        name = entry.path[top:].replace(os.sep, "/")  # a Path for each would take as long as a read
-        if entry.is_dir(follow_symlinks=False):
+        path = pending.pop()
+        name = path[top:].rstrip(os.sep).replace(os.sep, "/")
+        if path.endswith(os.sep):
             try:
-                pending += _children(entry.path)
+                pending += _children(path)
             except OSError as error:
                 yield unreadable(name, error)
         else:
-            yield _judge(name, Path(entry.path), inside)
+            yield _judge(name, path, inside)
 
 
 def read_file(found: FoundFile, max_mib: float) -> bytes | Quarantined:
@@ -93,7 +88,7 @@ def unreadable(name: str, error: OSError) -> Quarantined:
     )
 
 
-def _open_source(source: Path) -> "list[os.DirEntry[str]]":
+def _open_source(source: Path) -> list[str]:
     remedy = "Set the dataset's path to a folder that holds one folder a class."
     try:
         return _children(source)
@@ -107,11 +102,22 @@ def _open_source(source: Path) -> "list[os.DirEntry[str]]":
         raise InputRefused.of("SET_MISSING", str(source), what, remedy) from error
 
 
-def _children(folder: str | Path) -> "list[os.DirEntry[str]]":
-    """Entries of a folder, the first name last."""
+def _children(folder: str | Path) -> list[str]:
+    """Paths in a folder, the first name last; that of a folder ends as one.
+
+    An ``os.DirEntry`` and a ``Path`` take ten times the memory of a name, and a million may wait.
+    """
+    names: list[str] = []
+    inner: set[str] = set()
     with os.scandir(folder) as entries:
-        wanted = [e for e in entries if not ignored(e.name)]
-    return sorted(wanted, key=lambda e: os.fsencode(e.name), reverse=True)
+        for entry in entries:
+            if not ignored(entry.name):
+                names.append(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    inner.add(entry.name)
+    names.sort(key=os.fsencode, reverse=True)
+    at = os.path.join(folder, "")  # noqa: PTH118
+    return [f"{at}{name}{os.sep if name in inner else ''}" for name in names]
 
 
 def ignored(name: str) -> bool:
@@ -119,18 +125,18 @@ def ignored(name: str) -> bool:
     return name in IGNORED or (name.startswith(".") and not name.startswith(".."))
 
 
-def _judge(name: str, path: Path, inside: Path) -> FoundFile | Quarantined:
+def _judge(name: str, path: str, inside: Path) -> FoundFile | Quarantined:
     if shown(name) != name:
         return Quarantined(
             "NAME_ENCODING", shown(name), "has a name that is not UTF-8.", "Rename it."
         )
     try:
-        status = path.lstat()
+        status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            path = path.resolve(strict=True)
-            if not path.is_relative_to(inside):
+            target = Path(path).resolve(strict=True)
+            if not target.is_relative_to(inside):
                 return _link(name, "leaves the dataset")
-            status = path.lstat()
+            path, status = str(target), target.lstat()
     except RuntimeError:
         return _link(name, "leads in a circle")
     except OSError as error:
@@ -138,7 +144,9 @@ def _judge(name: str, path: Path, inside: Path) -> FoundFile | Quarantined:
         return _link(name, "leads nowhere") if gone else unreadable(name, error)
     if stat.S_ISDIR(status.st_mode):
         return _link(name, "leads to a folder")
-    return FoundFile(name, path, status) if stat.S_ISREG(status.st_mode) else _special(name)
+    if not stat.S_ISREG(status.st_mode):
+        return _special(name)
+    return FoundFile(name, path, (status.st_size, status.st_mtime_ns))
 
 
 def _link(name: str, what: str) -> Quarantined:

@@ -35,14 +35,33 @@ def entries(source: Path, limits: SampleLimits) -> Iterator[Entry | Quarantined]
     Raises:
         InputRefused: ``SET_MISSING``: neither a folder nor an archive. ``ARC_*``: not a sound one.
     """
-    if not is_archive(source):
-        yield from folders.walk(source)
-        return
-    inside = archives.contents(source, limits)
-    top = _common_top(name for name in inside.names() if not _left_behind(name))
-    for member in inside.members():
-        if not _left_behind(member.name):
-            yield replace(member, name=member.name.removeprefix(top))
+    yield from Packed(source, limits).entries() if is_archive(source) else folders.walk(source)
+
+
+class Packed:
+    """A tree in an archive, judged as a whole; the one folder it may all lie in is left out."""
+
+    def __init__(self, source: Path, limits: SampleLimits) -> None:
+        """Open it.
+
+        Raises:
+            InputRefused: ``ARC_*``: it is not sound.
+        """
+        self._inside = archives.contents(source, limits)
+        named = (name for name in self._inside.names() if not _left_behind(name))
+        self._top = _common_top(named)
+
+    def names(self) -> Iterator[str]:
+        """What the entries are called, in their order."""
+        for name in self._inside.names():
+            if not _left_behind(name):
+                yield name.removeprefix(self._top)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file, sorted by name."""
+        for member in self._inside.members():
+            if not _left_behind(member.name):
+                yield replace(member, name=member.name.removeprefix(self._top))
 
 
 def _left_behind(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Images in one folder a class; folders below a class are part of the name only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from qa_assets.core.records.datasets import Quarantined, Remark
@@ -37,8 +37,9 @@ class ImageFolder:
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every image below a class folder; files beside the class folders have no label."""
-        parts = _has_parts(source, limits)
-        for found in trees.entries(source, limits):
+        packed = trees.Packed(source, limits) if trees.is_archive(source) else None
+        parts = _are_parts(packed.names() if packed else _folders(source))
+        for found in packed.entries() if packed else folders.walk(source):
             if isinstance(found, Quarantined):
                 yield found
                 continue
@@ -70,18 +71,20 @@ class ImageFolder:
 FORMATS.add("image_folder", ImageFolder())
 
 
-def _has_parts(source: Path, limits: SampleLimits) -> bool:
-    """Whether the top folders are parts of the data: at least two, and nothing else."""
+def _folders(source: Path) -> Iterator[str]:
     if source.is_dir():
-        tops = {
-            p.name.lower() for p in source.iterdir() if p.is_dir() and not folders.ignored(p.name)
-        }
-    elif trees.is_archive(source):
-        named = (e for e in trees.entries(source, limits) if not isinstance(e, Quarantined))
-        tops = {e.name.split("/")[0].lower() for e in named}
-    else:
-        tops = set[str]()
-    return len(tops) > 1 and tops <= PARTS.keys()
+        inside = (p for p in source.iterdir() if p.is_dir())
+        yield from (p.name for p in inside if not folders.ignored(p.name))
+
+
+def _are_parts(names: Iterable[str]) -> bool:
+    """Whether the top folders are parts of the data: at least two, and nothing else."""
+    tops: set[str] = set()
+    for name in names:
+        tops.add(name.split("/")[0].lower())
+        if not tops <= PARTS.keys():
+            return False
+    return len(tops) > 1
 
 
 def _promises_image(name: str) -> bool:
