@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, Protocol
+from zipfile import is_zipfile
 
 from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.archive_rules import MIB, refused
@@ -57,7 +58,8 @@ def kind_of(source: Path) -> Kind | None:
         except (OSError, EOFError, zlib.error):
             inner = b""
         return "tar.gz" if inner[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar" else None
-    return None
+    # a program that unpacks itself, or the last part of a split archive
+    return "zip" if source.name.lower().endswith(".zip") and is_zipfile(source) else None
 
 
 def refuse_misnamed(source: Path, kind: Kind | None) -> None:

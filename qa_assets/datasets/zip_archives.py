@@ -26,7 +26,8 @@ from qa_assets.datasets.archive_rules import (
 )
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import visible
-from qa_assets.datasets.zip_directory import infos, opened
+from qa_assets.datasets.zip_directory import SplitZip, infos, opened
+from qa_assets.datasets.zip_names import spelt_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,12 +50,14 @@ class Zip:
     """A sound zip, read in place.
 
     Attributes:
-        names: Of every member, in the order of the directory.
+        names: Of every member, in the order of the directory, as the library reads them.
+        spelt: The same as they were meant; the same column where that is no difference.
         numbers: Columns ``_NUMBERS``, as many rows.
         files: Rows of the members that are no folders, sorted by name.
     """
 
     names: "pa.Array"
+    spelt: "pa.Array"
     numbers: "NDArray[np.void]"
     files: "NDArray[np.integer]"
     _source: Path
@@ -68,7 +71,7 @@ class Zip:
         """Row and name of each of the ``files``."""
         for start in range(0, len(self.files), _PIECE):
             rows = self.files[start : start + _PIECE]
-            yield from zip(rows.tolist(), self.names.take(rows).to_pylist(), strict=True)
+            yield from zip(rows.tolist(), self.spelt.take(rows).to_pylist(), strict=True)
 
     def infos(self) -> Iterator[ZipInfo]:
         """Every member, in the order of the directory."""
@@ -117,17 +120,21 @@ def open_zip(source: Path, limits: SampleLimits) -> Zip:
             names, numbers, total, wrong = _read(stream, source, limits)
             archive = opened(stream)
         except ZIP_ERRORS as error:
-            text = "The end is missing; fetch it again."
+            split = isinstance(error, SplitZip)
+            text = "Join its parts first." if split else "The end is missing; fetch it again."
             raise refused("ARC_CORRUPT", source.name, f"is no whole zip: {error}.", text) from error
         check_count(len(names), source, limits)
-        order = compute().sort_indices(names)
-        _refuse_first(wrong, names, order)
+        _refuse_first(wrong, names)
         check_total(total, source, limits)
-        _check_overlap(names, numbers, source)
-        folder = compute().ends_with(names, "/").take(order)
-        files = order.filter(compute().invert(folder)).to_numpy()
+        _check_places(names, numbers, source)
+        spelt = spelt_names(names, numbers["flag_bits"])
+        if spelt is not names:
+            _refuse_first(None, spelt)
+        files = compute().sort_indices(spelt)
+        folder = compute().ends_with(spelt, "/").take(files)
+        files = files.filter(compute().invert(folder)).to_numpy()
         stack.pop_all()
-    return Zip(names, numbers, files, source, stream, archive)
+    return Zip(names, spelt, numbers, files, source, stream, archive)
 
 
 Wrong = tuple[int, int, InputRefused]
@@ -187,8 +194,9 @@ def _check_mode(name: str, mode: int) -> None:
         raise refused("ARC_SPECIAL", visible(name), "is no regular file.")
 
 
-def _refuse_first(wrong: Wrong | None, names: "pa.Array", order: "pa.Array") -> None:
+def _refuse_first(wrong: Wrong | None, names: "pa.Array") -> None:
     """Refuse what the first member is refused for; a name may stand there once."""
+    order = compute().sort_indices(names)
     inside = names.take(order)
     again = compute().equal(inside.slice(1), inside.slice(0, max(len(inside) - 1, 0)))
     twice = compute().min(order.slice(1).filter(again)).as_py()  # the order is stable
@@ -200,8 +208,10 @@ def _refuse_first(wrong: Wrong | None, names: "pa.Array", order: "pa.Array") -> 
         raise wrong[2]
 
 
-def _check_overlap(names: "pa.Array", numbers: "NDArray[np.void]", source: Path) -> None:
+def _check_places(names: "pa.Array", numbers: "NDArray[np.void]", source: Path) -> None:
     order = np.argsort(numbers["header_offset"], kind="stable")
+    if len(order) and numbers["header_offset"][order[0]] < 0:
+        raise refused("ARC_CORRUPT", source.name, "lacks its beginning.", "Join its parts first.")
     lengths = compute().utf8_length(names).to_numpy()
     ends = numbers["header_offset"] + _LOCAL_HEADER + lengths + numbers["compress_size"]
     over = np.flatnonzero(ends[order[:-1]] > numbers["header_offset"][order[1:]])

@@ -14,17 +14,22 @@ _LOCATOR = struct.Struct("<4sLQL")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _SIGNED, _SIGNED_LOCATOR, _SIGNED_64 = b"PK\5\6", b"PK\6\7", b"PK\6\6"
 _NO_COMMENT = b"\0\0"
+_SAID_IN_64 = 0xFFFF
 _LONGEST_COMMENT = 1 << 16
 _ENTRY, _LENGTHS = 46, struct.Struct("<28x3H")
 _PIECE = 1 << 16
 """Bytes of the directory that are parsed at once, or one entry if that is longer."""
 
 
+class SplitZip(BadZipFile):
+    """It is one of several files that were one archive."""
+
+
 def infos(stream: IO[bytes]) -> Iterator[list[ZipInfo]]:
     """Every member in the order of the directory, some at a time.
 
     Raises:
-        BadZipFile: It is none, or damaged; other ``ZIP_ERRORS`` for what is unusual.
+        BadZipFile: It is none, split or damaged; other ``ZIP_ERRORS`` for what is unusual.
     """
     place = _place(stream)
     for piece in _pieces(stream, place):
@@ -48,7 +53,9 @@ class _Place(NamedTuple):
 def _place(stream: IO[bytes]) -> _Place:
     end = _end(stream)
     stream.seek(end)
-    size, said = _END.unpack(stream.read(_END.size))[5:7]
+    _, disk, _, _, _, size, said, _ = _END.unpack(stream.read(_END.size))
+    if disk not in (0, _SAID_IN_64):
+        raise SplitZip("it is one part of a split archive")
     if (end_64 := _end_64(stream, end)) is not None:
         end, size, said = end_64
     if end < size:
@@ -80,7 +87,7 @@ def _end_64(stream: IO[bytes], end: int) -> tuple[int, int, int] | None:
     if signed != _SIGNED_LOCATOR:
         return None
     if disk or disks > 1:
-        raise BadZipFile("zipfiles that span multiple disks are not supported")
+        raise SplitZip("zipfiles that span multiple disks are not supported")
     at = end - _LOCATOR.size - _END_64.size
     if at < 0:
         raise BadZipFile("File is not a zip file")

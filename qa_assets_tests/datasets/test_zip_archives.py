@@ -144,6 +144,46 @@ def test_members_come_by_name_with_their_bytes(tmp_path: Path) -> None:
     assert read == {name: (len(body), body) for name, body in bodies.items()}
 
 
+@pytest.mark.parametrize(
+    ("before", "written"), [(b"", "caf\u00e9@"), (b"MZ" * 99, "cat/"), (b"#!/bin/sh\n", "cat@")]
+)
+def test_members_are_found_behind_a_program_and_under_any_spelling(
+    tmp_path: Path, before: bytes, written: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in ("a", "b"):
+            archive.writestr(f"{written}{name}.png", name * 9)
+    body = (tmp_path / "set.zip").read_bytes().replace(b"@", b"\\")
+    body = body.replace(b"\0\0\0\x08", b"\0\0\0\0").replace(b"\x14\0\0\x08", b"\x14\0\0\0")
+    (tmp_path / "set.zip").write_bytes(before + body)
+    inside = contents(tmp_path / "set.zip", SampleLimits())
+    expected = {f"{written.replace('@', '/')}{name}.png": name.encode() * 9 for name in ("a", "b")}
+    assert {m.name: m.read(1.0) for m in inside.members()} == expected
+    assert list(inside.names()) == sorted(expected)
+
+
+def test_two_spellings_of_one_name_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("caf\u00e9", b"1")
+        archive.writestr("caf@@", b"2")
+    body = (tmp_path / "set.zip").read_bytes().replace(b"@@", "\u00e9".encode())
+    (tmp_path / "set.zip").write_bytes(body)  # one says that it is UTF-8, the other does not
+    with pytest.raises(InputRefused, match=r"ARC_DUPLICATE.*caf"):
+        open_zip(tmp_path / "set.zip", SampleLimits())
+
+
+@pytest.mark.parametrize(
+    ("disk", "said"), [(b"\1\0\1\0", "part of a split archive"), (bytes(4), "lacks its beginning")]
+)
+def test_the_last_part_of_an_archive_says_so(tmp_path: Path, disk: bytes, said: str) -> None:
+    written(tmp_path / "set.zip", 9)
+    body = (tmp_path / "set.zip").read_bytes()
+    end = body.rindex(b"PK\5\6")
+    (tmp_path / "set.zip").write_bytes(body[99 : end + 4] + disk + body[end + 8 :])
+    with pytest.raises(InputRefused, match=rf"ARC_CORRUPT.*{said}.*Join its parts"):
+        contents(tmp_path / "set.zip", SampleLimits())
+
+
 def test_a_damaged_member_is_refused_when_it_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.writestr("cat/a.png", b"good")
