@@ -42,6 +42,19 @@ def test_every_digit_is_a_copy_of_itself_and_the_nearest_other_is_none(level: in
     assert not copies(DIGITS[:300], DIGITS[nearest]).any()
 
 
+def test_of_larger_pictures_those_of_lower_quality_are_copies_too() -> None:
+    large = np.kron(DIGITS[:300], np.ones((3, 3), np.uint8))
+    again = np.stack([jpeg(pixels, 65) for pixels in large])
+    assert copies(large, again).mean() > 0.95
+    assert not copies(large[:-1], large[1:]).any()
+
+
+def test_a_brighter_copy_is_one_and_a_digit_of_another_form_is_none() -> None:
+    darker = np.rint(DIGITS * 0.8 + 10).astype(np.uint8)
+    assert copies(DIGITS, darker).all()
+    assert not copies(DIGITS[:-1], darker[1:]).any()
+
+
 def test_pictures_of_other_sizes_are_no_copies_and_edges_count() -> None:
     wide = np.tile(DIGITS[0], (2, 2))[:11, :13]
     spoilt = wide.copy()
