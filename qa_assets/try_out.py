@@ -176,6 +176,8 @@ def _largest(taken: DatasetSnapshot) -> float:
 def _of_labels(audit: LabelAudit, largest: float) -> Iterator[Section]:
     rows = [(s.name, s.label, s.suggested, s.score) for s in audit.suspects[:SHOWN]]
     title = f"Most suspicious of {audit.samples} labels (a model agrees with {audit.agreement:.1%})"
+    if audit.small:
+        title += f", those of {', '.join(audit.small[:SHOWN])} are too few to be looked at"
     if audit.agreement - largest < GAINED * (1 - largest):
         title += (
             f": it hardly knows more than that {largest:.1%} are of one class, so trust it little"

@@ -1,6 +1,6 @@
 """Which labels look wrong: each is judged by a model that was trained without its sample."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,28 +27,26 @@ LONGEST_SIDE = 16
 def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
     """Rank every label by how much rather the model would give another one.
 
+    Samples of a class with fewer of them than there are folds are left out.
+
     Raises:
-        InputRefused: ``SET_CLASS_SMALL``: a class has fewer samples than there are folds.
+        InputRefused: ``SET_CLASS_SMALL``: fewer than two classes are left.
     """
     import pandas as pd
 
     rows = read_table(snapshot, SAMPLES)
-    chosen = rows.sort_values("id").head(MOST_SAMPLES)  # digests are random, so any
-    small = chosen["label"].value_counts()
-    if small.min() < FOLDS:
-        label = str(small.idxmin())
-        what = f"has {small.min()} samples, {FOLDS} are needed to look at their labels."
-        raise InputRefused.of("SET_CLASS_SMALL", label, what, "Add samples of it.")
+    any_of_them = rows.sort_values("id").head(MOST_SAMPLES)  # digests are random
+    chosen, classes = _large_classes(any_of_them)
     features = _features(snapshot, spec, list(chosen["id"]))
-    labels = np.array(pd.Categorical(chosen["label"], categories=snapshot.classes).codes)
-    chances = out_of_fold(features, labels, len(snapshot.classes))
+    labels = np.array(pd.Categorical(chosen["label"], categories=classes).codes)
+    chances = out_of_fold(features, labels, len(classes))
     found = rank_labels(chances, labels)
     order, score = found.order, found.score
     ranked = pd.DataFrame(
         {
             "id": chosen["id"].to_numpy()[order],
             "label": chosen["label"].to_numpy()[order],
-            "suggested": np.array(snapshot.classes)[found.suggested[order]],
+            "suggested": np.array(classes)[found.suggested[order]],
             "score": score[order],
         }
     )
@@ -56,6 +54,7 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
     return LabelAudit(
         samples=len(chosen),
         left_out=len(rows) - len(chosen),
+        small=tuple(c for c in snapshot.classes if c not in classes),
         agreement=float((score > 0).mean()),
         suspects=suspects,
         files={
@@ -65,6 +64,17 @@ def label_audit(snapshot: DatasetSnapshot, spec: InputSpec) -> LabelAudit:
             ),
         },
     )
+
+
+def _large_classes(chosen: Any) -> "tuple[pd.DataFrame, list[str]]":
+    """The samples of classes that each fold has some of, and these classes, sorted."""
+    counts = chosen["label"].value_counts()
+    large = sorted(counts.index[counts >= FOLDS])
+    if len(large) > 1:
+        return chosen[chosen["label"].isin(large)], large
+    label = str(counts.idxmin())
+    what = f"has {counts.min()} samples, {FOLDS} are needed to look at their labels."
+    raise InputRefused.of("SET_CLASS_SMALL", label, what, "Add samples of it.")
 
 
 def _features(snapshot: DatasetSnapshot, spec: InputSpec, ids: list[str]) -> NDArray[np.float32]:

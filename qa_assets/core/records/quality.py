@@ -173,7 +173,8 @@ class LabelAudit(Record):
 
     Attributes:
         samples: Labels that were looked at.
-        left_out: Samples that were not, for time.
+        left_out: Samples that were not, for time or since they are of a small class.
+        small: Classes with too few samples among them to be looked at.
         agreement: Share whose label is the model's first choice.
         suspects: The most suspicious, at most 50 of them: score is the probability of the label
             minus that of the best other one, in [-1, 1].
@@ -181,6 +182,7 @@ class LabelAudit(Record):
 
     samples: int
     left_out: int = 0
+    small: tuple[str, ...] = ()
     agreement: float
     suspects: tuple[Suspect, ...] = ()
 
