@@ -18,6 +18,8 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
+import qa_assets
+
 MORE = 0.01
 ASSETS = ("dataset_snapshot", "sample_quality", "dataset_statistics")
 Numbers = NDArray[np.uint8]
@@ -56,7 +58,7 @@ def make(root: Path) -> dict[str, float]:
     from qa_assets.datasets.source import FORMATS
     from qa_assets.stages import data
 
-    assert all((pandas, PIL, pyarrow, quality, snapshot, statistics, *FORMATS))
+    assert all((qa_assets, pandas, PIL, pyarrow, quality, snapshot, statistics, *FORMATS))
     PIL.Image.preinit()  # imports its decoders
     config = SimpleNamespace(
         dataset=DatasetSettings(path="set", format="idx"), splits=SplitSettings()

@@ -44,7 +44,8 @@ def publish(
         target: The folder.
         immutable: Files below this folder were published before: they are linked, not copied, so
             that the next version of a dataset takes no second copy of what it keeps.
-        digests: SHA-256 of each file as it was just taken, which is not taken again of links.
+        digests: SHA-256 of each file as it was just taken, which is not taken again: what is read
+            back now comes from memory, and who reads the folder verifies it.
 
     Returns:
         The manifest: SHA-256 by file name.
@@ -64,12 +65,10 @@ def publish(
         for name, body in sorted(files.items(), key=lambda f: not _linkable(f[1], immutable)):
             place = draft / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            if digests and _linkable(body, immutable) and _linked(place, body, name, marks):
-                manifest[name] = digests[name]
-            else:
+            if not (_linkable(body, immutable) and _linked(place, body, name, marks)):
                 _write(place, body)
                 marks[name] = mark_of(place)
-                manifest[name] = digest_file(place)
+            manifest[name] = digests[name] if digests else digest_file(place)
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
         for folder in {p.parent for p in draft.rglob("*")}:
             sync_folder(folder)

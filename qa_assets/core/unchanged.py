@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from qa_assets.core.digests import digest_file
 from qa_assets.core.leftovers import draft_file
 
-LARGE = 1 << 20
+LARGE = 1 << 16
 """Bytes below which a file is read each time."""
 COARSE_CLOCK = 6
 """Linux's ``CLOCK_REALTIME_COARSE``, which file systems take their times from."""

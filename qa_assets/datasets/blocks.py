@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import BLOCKS
-from qa_assets.core.tables import compute, read_columns
+from qa_assets.core.tables import read_columns
 from qa_assets.datasets import keys, stored_png
 from qa_assets.datasets.source import Finding, RawSample
 from qa_assets.datasets.stored_png import pngs_of
@@ -77,12 +77,18 @@ class Block:
         """What each sample is called."""
         import pyarrow as pa
 
-        pc = compute()
         if self.called:
             return pa.array([f"{self.within}/{name}" for name in self.called], pa.string())
-        places = pa.array(np.arange(self.first, self.first + len(self.codes))).cast(pa.string())
-        spelt = pc.utf8_lpad(places, PLACE_DIGITS, "0")
-        return pc.binary_join_element_wise(pa.scalar(f"{self.within}/"), spelt, pa.scalar(""))
+        places = np.arange(self.first, self.first + len(self.codes), dtype=np.int64)
+        if self.first + len(places) > 10**PLACE_DIGITS:
+            return pa.array([f"{self.within}/{n:0{PLACE_DIGITS}d}" for n in places], pa.string())
+        before = np.frombuffer(f"{self.within}/".encode(), np.uint8)
+        text = np.empty((len(places), len(before) + PLACE_DIGITS), np.uint8)
+        text[:, : len(before)] = before
+        for digit in range(PLACE_DIGITS):
+            places, text[:, -1 - digit] = places // 10, places % 10 + ord("0")
+        ends = np.arange(len(text) + 1, dtype=np.int32) * text.shape[1]
+        return pa.StringArray.from_buffers(len(text), pa.py_buffer(ends), pa.py_buffer(text))
 
 
 @runtime_checkable
@@ -118,29 +124,30 @@ class Met:
     digest: bytes
     start: int
     count: int
+    numbered: bool = False
+    """Whether its samples are called by their places."""
 
 
 Known = Mapping[bytes, keys.Keys]
 """Keys of the samples of a block by its digest."""
 
 
-def known_blocks(earlier: Record | None, facts: "Sequence[pa.Table]") -> Known:
+def known_blocks(earlier: Record | None, there: keys.Keys) -> Known:
     """The blocks of an earlier snapshot.
 
     Args:
         earlier: It, if there is one.
-        facts: What is known of each of its samples, in the order of its shards; all of them.
+        there: Keys of its samples, in the order of its shards; all of them.
     """
-    if earlier is None or BLOCKS not in earlier.files or not facts:
+    if earlier is None or BLOCKS not in earlier.files:
         return {}
     table = read_columns(earlier.files[BLOCKS])
     rows: Any = table["rows"].combine_chunks()
     places = rows.flatten().to_numpy()
-    known = np.concatenate([keys.of_column(f["key"]) for f in facts])
-    if len(places) and int(places.max()) >= len(known):
+    if len(places) and int(places.max()) >= len(there):
         return {}
     ends = rows.value_lengths().to_numpy().cumsum()[:-1]
-    return dict(zip(table["digest"].to_pylist(), np.split(known[places], ends), strict=True))
+    return dict(zip(table["digest"].to_pylist(), np.split(there[places], ends), strict=True))
 
 
 def blocks_table(met: Sequence[Met], rows: NDArray[np.intp]) -> "pa.Table | None":

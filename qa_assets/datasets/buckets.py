@@ -22,7 +22,9 @@ REACH = 8
 _CHUNK = 1 << 13
 _SEED = 20010209
 _STEPS = 32
-_BYTES, _LOW = SIGNS // 8, np.uint32(0xFFFF)
+_BYTES = SIGNS // 8
+_MIX, _MIXED_AWAY = np.uint32(2654435761), 14
+"""Multiplying spreads what buckets differ in over the upper bits; the lower ones are left."""
 Positions = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Positions of the first and of the second picture of some pairs."""
 
@@ -55,14 +57,12 @@ def _directions(pixels: int) -> NDArray[np.float32]:
     return drawn.astype(np.float32)
 
 
-def sharing(keys: NDArray[np.uint32], new: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which pictures are in a bucket with a new one."""
-    wanted = np.unique(keys[new])
-    low = np.zeros(_LOW + 1, np.bool_)
-    low[wanted & _LOW] = True
-    found = low[keys & _LOW]
-    found[found] = np.isin(keys[found], wanted)
-    return found
+def sharing(keys: NDArray[np.uint32], new: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Which pictures are in a bucket with a new one; few others are among them."""
+    mixed = keys * _MIX >> _MIXED_AWAY
+    wanted = np.zeros(1 << (32 - _MIXED_AWAY), np.bool_)
+    wanted[mixed[new]] = True
+    return np.flatnonzero(wanted[mixed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,5 +153,13 @@ def _sorted(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions by bucket, and how many are in each."""
     # Ties are broken by the hash, so that in a full bucket the most alike are neighbours.
-    order = np.lexsort((hashes[:, 0], keys))
-    return order, np.diff(np.flatnonzero(np.diff(keys[order], prepend=-1, append=-1)))
+    both = keys.astype(np.uint64) << 32 | hashes[:, 0] >> 32
+    order = np.argsort(both)
+    ordered = both[order]
+    tied = np.zeros(len(order), np.bool_)
+    tied[1:] = ordered[1:] == ordered[:-1]
+    tied[:-1] |= tied[1:]
+    places = np.flatnonzero(tied)
+    rows = order[places]
+    order[places] = rows[np.lexsort((rows, hashes[rows, 0], both[rows]))]
+    return order, np.diff(np.flatnonzero(np.diff(ordered >> 32, prepend=1 << 32, append=1 << 32)))

@@ -1,6 +1,6 @@
 """What a source held, before it is known whether that is a dataset, and the files made of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from qa_assets.datasets.blocks import blocks_table
 from qa_assets.datasets.contents import WORDS
 from qa_assets.datasets.intake import Taken
 from qa_assets.datasets.measured import grown
-from qa_assets.datasets.merge import Merged
+from qa_assets.datasets.merge import Merged, coded
 from qa_assets.datasets.remarks import NAMED, remarks_of, remarks_of_copies
 from qa_assets.datasets.remedies import with_remedy
 from qa_assets.datasets.shards import Earlier, Pair, ShardWriter
@@ -90,7 +90,11 @@ class Collected:
         if self.facts is None:
             return tuple(remarks), dict(counts)
         told = self.facts.select(WORDS).take(pa.array(self.places))
-        return remarks_of(told.append_column("name", self.taken.found["name"]), remarks, counts)
+        files = told.append_column("name", self.taken.found["name"])
+        given = np.ones(len(files), np.bool_)
+        for met in self.taken.met:  # of samples that we named the first tells what to say
+            given[met.start + 1 : met.start + met.count] &= not met.numbered
+        return remarks_of(files, remarks, counts, given)
 
     def files(self) -> Mapping[str, bytes | Path]:
         """The files of its snapshot, written into the folder of the shards."""
@@ -126,38 +130,31 @@ def _tables(found: Collected, folder: Path) -> Mapping[str, Path]:
     facts = found.facts.select(_OF_CONTENT).take(pa.array(found.rows))
     rows = found.merged.columns
     for name in _OF_CONTENT:
-        rows = rows.append_column(name, facts[name])
-    numbers = ("copies", "bytes", "width", "height")
-    schema = pa.schema([(n, pa.int64() if n in numbers else pa.string()) for n in TABLE])
+        rows = rows.append_column(name, coded(facts[name]) if name in WORDS else facts[name])
+    schema = pa.schema([("id", pa.string()), *((n, rows.schema.field(n).type) for n in TABLE[1:])])
+    starts, rest = range(0, len(ids), _SLICE), rows.select(TABLE[1:])
     samples = (
-        pa.table([keys.spelt(ids[start : start + _SLICE]), *piece.columns], schema=schema)
-        for start, piece in _pieces(rows.select(TABLE[1:]), schema)
+        pa.table([keys.spelt(ids[s : s + _SLICE]), *rest.slice(s, _SLICE).columns], schema=schema)
+        for s in starts
     )
-    parts = pa.schema([("part", pa.string())])
-    sides = (piece for _, piece in _pieces(rows.select(["part"]), parts))
+    sides = rows.select(["part"])
     return {
         SAMPLES: _parquet(folder / SAMPLES, schema, samples),
-        PARTS: _parquet(folder / PARTS, parts, sides),
+        PARTS: _parquet(folder / PARTS, sides.schema, (sides.slice(s, _SLICE) for s in starts)),
     }
 
 
-def _pieces(rows: "pa.Table", schema: "pa.Schema") -> "Iterator[tuple[int, pa.Table]]":
-    import pyarrow as pa
-
-    fields = pa.schema([schema.field(n) for n in rows.column_names])
-    for start in range(0, len(rows), _SLICE):
-        yield start, rows.slice(start, _SLICE).cast(fields)
-
-
 def _parquet(place: Path, schema: "pa.Schema", pieces: "Iterable[pa.Table]") -> Path:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     words = [n for n in schema.names if n not in _DISTINCT]
-    # digits of a digest take twice as long to pack as to write
+    # digits of a digest take twice as long to pack as to write; words are text to any reader
     options: Mapping[str, Any] = {
-        "compression": {n: "none" if n == "id" else "zstd" for n in schema.names},
+        "compression": {n: "none" if n == "id" else "lz4" for n in schema.names},
         "use_dictionary": words,
         "write_statistics": False,
+        "store_schema": not any(pa.types.is_dictionary(kind) for kind in schema.types),
     }
     with pq.ParquetWriter(place, schema, **options) as out:
         for piece in pieces:

@@ -59,12 +59,12 @@ class Intake:
         self,
         limits: SampleLimits,
         shards: ShardWriter,
-        known: set[bytes],
+        known: keys.Index,
         group_of: Callable[[RawSample], str] | None,
         blocks: Known | None = None,
     ) -> None:
         self._limits, self._shards, self._group_of = limits, shards, group_of
-        self._seen, self._blocks = known, blocks or {}
+        self._seen, self._known, self._blocks = set[bytes](), known, blocks or {}
         self._taken = 0
         self._met: list[Met] = []
         self._pool: ThreadPoolExecutor | None = None
@@ -101,13 +101,13 @@ class Intake:
 
     def _samples(self, raws: Iterable[RawSample]) -> None:
         for raw, (key, judged) in looked_at(raws, self._inspected, self._pool):
-            if key in self._seen or self._usable(raw, key, judged):
+            if judged is None or key in self._seen or self._usable(raw, key, judged):
                 self._add(raw, key)
 
     def _inspected(self, raw: RawSample) -> Judged:
         """Its key and, where that was not seen yet, what it is; called in any thread."""
         key = _DIGEST(raw.payload).digest()
-        if key in self._seen:
+        if key in self._seen or key in self._known:
             return key, None
         judged = inspect_in_thread(raw.payload, self._limits)
         if isinstance(judged, Picture) and judged.luma is not None:
@@ -125,7 +125,7 @@ class Intake:
             self._packed.append(_columns(block, known, self._group_of))
             self._taken += count
         if self._taken - start == count:
-            self._met.append(Met(digest, start, count))
+            self._met.append(Met(digest, start, count, numbered=not block.called))
 
     def _add(self, raw: RawSample, key: bytes) -> None:
         group = raw.group if self._group_of is None else self._group_of(raw)
@@ -135,9 +135,8 @@ class Intake:
         if len(self._keys) >= _BATCH_ROWS:
             self._pack()
 
-    def _usable(self, raw: RawSample, key: bytes, judged: Picture | Refusal | None) -> bool:
+    def _usable(self, raw: RawSample, key: bytes, judged: Picture | Refusal) -> bool:
         """Keep what was never seen; whether it can be used."""
-        assert judged is not None  # what is seen stays so
         if isinstance(judged, Refusal):
             said = Quarantined(judged.code, raw.name, judged.message, judged.remedy)
             self._aside.append(said)

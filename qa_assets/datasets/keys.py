@@ -1,5 +1,7 @@
 """Content digests by the million: 32 bytes each in one array, sorted, found and spelt as arrays."""
 
+from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,26 @@ WIDTH = 32
 """Bytes of a SHA-256."""
 Keys = NDArray[np.uint8]
 """Digests, shape (sample, WIDTH)."""
-_HEX = np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint16)
+_FIRST = 8
+"""Bytes that keys are sorted by."""
+
+
+class Index:
+    """Tells which keys are among many: a tenth of the memory of a set, made at once."""
+
+    def __init__(self, keys: Keys) -> None:
+        by_key = order(keys)
+        self._keys = keys[by_key]
+        self._first = array("Q", _first_words(self._keys).tobytes())
+
+    def __contains__(self, key: bytes) -> bool:
+        first = int.from_bytes(key[:_FIRST], "big")
+        place = bisect_left(self._first, first)
+        while place < len(self._first) and self._first[place] == first:
+            if self._keys[place].tobytes() == key:
+                return True
+            place += 1
+        return False
 
 
 def of_column(column: Any) -> Keys:
@@ -21,12 +42,6 @@ def of_column(column: Any) -> Keys:
     buffer = np.frombuffer(packed.buffers()[1], np.uint8) if len(packed) else np.zeros(0, np.uint8)
     start = packed.offset * WIDTH
     return buffer[start : start + len(packed) * WIDTH].reshape(len(packed), WIDTH)
-
-
-def set_of(keys: Keys) -> set[bytes]:
-    """The keys as bytes."""
-    whole = np.ascontiguousarray(keys).view(f"V{WIDTH}").ravel()
-    return set(whole.tolist())
 
 
 def column(keys: Keys) -> "pa.Array":
@@ -41,7 +56,7 @@ def spelt(keys: Keys) -> "pa.Array":
     """The keys as 64 hexadecimal digits each, as an Arrow column of text."""
     import pyarrow as pa
 
-    digits = _HEX[keys]
+    digits = np.ascontiguousarray(keys).tobytes().hex().encode("ascii")
     ends = np.arange(len(keys) + 1, dtype=np.int32) * (2 * WIDTH)
     return pa.StringArray.from_buffers(len(keys), pa.py_buffer(ends), pa.py_buffer(digits))
 
@@ -60,9 +75,9 @@ def read(text: Any) -> Keys:
 
 def order(keys: Keys) -> NDArray[np.intp]:
     """Positions that sort the keys; equal ones stay in their order."""
-    words = _words(keys)
-    found = np.argsort(words[:, 0])
-    first = words[found, 0]
+    words = _first_words(keys)
+    found = np.argsort(words)
+    first = words[found]
     ties = first[1:] == first[:-1]
     if not ties.any():
         return found
@@ -71,16 +86,15 @@ def order(keys: Keys) -> NDArray[np.intp]:
     tied[:-1] |= ties
     places = np.flatnonzero(tied)  # runs of one first word; mostly the same key several times
     rows = found[places]
-    found[places] = rows[np.lexsort((rows, *words[rows].T[::-1]))]
+    found[places] = rows[np.lexsort((rows, *_words(keys[rows]).T[::-1]))]
     return found
 
 
 def repeats(keys: Keys) -> NDArray[np.bool_]:
     """Of sorted keys: which ones are the same as the one before."""
-    same = np.zeros(len(keys), np.bool_)
-    if len(keys) > 1:
-        words = _words(keys)
-        same[1:] = (words[1:] == words[:-1]).all(axis=1)
+    first, same = _first_words(keys), np.zeros(len(keys), np.bool_)
+    maybe = np.flatnonzero(first[1:] == first[:-1]) + 1
+    same[maybe] = (keys[maybe] == keys[maybe - 1]).all(axis=1)
     return same
 
 
@@ -98,14 +112,19 @@ def locate(keys: Keys, among: Keys) -> NDArray[np.intp]:
 
 def _located(keys: Keys, among: Keys) -> NDArray[np.intp]:
     by_key = order(among)
-    wanted, there = _words(keys), _words(among)[by_key]
-    place = np.searchsorted(there[:, 0], wanted[:, 0])
-    place = np.minimum(place, len(there) - 1)
-    found = np.where((there[place] == wanted).all(axis=1), by_key[place], -1)
-    if (there[1:, 0] == there[:-1, 0]).any():  # two digests alike in 64 bits: made on purpose
+    first = _first_words(among)[by_key]
+    place = np.minimum(np.searchsorted(first, _first_words(keys)), len(first) - 1)
+    rows = by_key[place]
+    found = np.where((among[rows] == keys).all(axis=1), rows, -1)
+    if (first[1:] == first[:-1]).any():  # two digests alike in 64 bits: made on purpose
         places = {row.tobytes(): n for n, row in enumerate(among)}
         found = np.array([places.get(row.tobytes(), -1) for row in keys], np.intp)
     return found
+
+
+def _first_words(keys: Keys) -> NDArray[np.uint64]:
+    """Their first ``_FIRST`` bytes as numbers."""
+    return np.ascontiguousarray(keys[:, :_FIRST]).view(">u8")[:, 0].astype(np.uint64)
 
 
 def _words(keys: Keys) -> NDArray[np.uint64]:

@@ -4,7 +4,6 @@ All of it on whole columns; only files whose bytes stand twice are looked at one
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused, Problem
 from qa_assets.core.records.datasets import Quarantined
-from qa_assets.core.tables import compute
 from qa_assets.datasets import keys
 from qa_assets.datasets.source import visible
 
@@ -32,8 +31,6 @@ _LAYOUTS = {
     "npz": "arrays x (pictures) and y (labels)",
 }
 """How samples of another class are brought, by format."""
-_SLICE = 1 << 16
-"""Rows that are spelt out as text at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Merged:
     Attributes:
         keys: One a sample, sorted.
         first: A place of each in what was found.
-        columns: Same rows: label, group, name, part, attributes, copies.
+        columns: Same rows: label, group, name, part, attributes, copies; words as of ``coded``.
         repeated: One row a file whose bytes stand twice: content, place (in what was found), name,
             label, group, part; in the order of reading.
         conflicts: Files of one content under two labels, all set aside.
@@ -86,6 +83,7 @@ def merge(found: "pa.Table") -> Merged:
     columns = {n: found[n].take(pa.array(first)) for n in ("label", "name", "part", "attributes")}
     columns["group"] = found["group"].take(pa.array(grouped))
     columns["part"] = _sides(columns["part"], repeated, np.flatnonzero(~bad))
+    columns |= {n: coded(columns[n]) for n in ("label", "group", "part", "attributes")}
     columns["copies"] = pa.array(copies[~bad].astype(np.int64))
     return Merged(ids[first], first, pa.table(columns), repeated, conflicts)
 
@@ -137,56 +135,46 @@ def _conflicts(same: "pd.DataFrame") -> Iterator[Quarantined]:
 def version_of(merged: Merged) -> str:
     """Digest of ids, labels, groups and attributes, whatever the samples are called.
 
-    The text that is digested is one canonical JSON list ``[id, label, group]`` a line, with the
-    attributes behind them where any sample has some.
+    The canonical JSON of the words of each column, sorted, and the number of samples; then the
+    ids, 32 bytes each, and the numbers of the words, four bytes each, the lowest first. Attributes
+    count where any sample has some.
     """
-    import pyarrow as pa
-
-    digest = hashlib.sha256()
-    told = [merged.columns[n] for n in ("label", "group", "attributes")]
-    texts = [_escaped(column) for column in (told if any(_words(told[-1])) else told[:-1])]
-    for start in range(0, len(merged.keys), _SLICE):
-        ids = keys.spelt(merged.keys[start : start + _SLICE])
-        parts = [codes.slice(start, _SLICE).dictionary_decode() for codes in texts]
-        between = [piece for part in parts[1:] for piece in (pa.scalar(","), part)]
-        lines = compute().binary_join_element_wise(
-            pa.scalar('["'), ids, pa.scalar('",'), parts[0], *between,
-            pa.scalar("]\n"), pa.scalar(""),
-        )  # fmt: skip
-        offsets, body = lines.buffers()[1:]
-        ends = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
-        digest.update(memoryview(body)[int(ends[0]) : int(ends[-1])])
+    told = [coded(merged.columns[n]) for n in ("label", "group", "attributes")]
+    words = [column.dictionary.to_pylist() for column in told]
+    used = told if any(words[-1]) else told[:-1]
+    digest = hashlib.sha256(canonical_json([words[: len(used)], len(merged.keys)]))
+    digest.update(np.ascontiguousarray(merged.keys).data)
+    for column in used:
+        digest.update(np.ascontiguousarray(_codes(column), "<u4").data)
     return digest.hexdigest()
 
 
 def coded(column: Any) -> "pa.DictionaryArray":
-    """A column of few different words, as one array of their numbers."""
+    """A column of few different words as one array of their numbers: those used, sorted."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
-    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    whole = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    given, codes = whole.dictionary.to_pylist(), _codes(whole)
+    counts = np.bincount(codes, minlength=len(given)).tolist()
+    words = sorted(word for word, count in zip(given, counts, strict=True) if count)
+    if words == given:
+        return whole
+    number = {word: n for n, word in enumerate(words)}
+    numbers = np.array([number.get(word, 0) for word in given], np.int32)
+    return pa.DictionaryArray.from_arrays(numbers[codes], pa.array(words, pa.string()))
 
 
-def _words(column: Any) -> list[str]:
-    return coded(column).dictionary.to_pylist()
-
-
-def _escaped(column: Any) -> "pa.DictionaryArray":
-    import pyarrow as pa
-
-    given = coded(column)
-    words = [json.dumps(word, ensure_ascii=False) for word in given.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(given.indices, pa.array(words, pa.string()))
+def _codes(column: "pa.DictionaryArray") -> NDArray[np.integer]:
+    return column.indices.to_numpy(zero_copy_only=False)
 
 
 def classes_of(merged: Merged) -> tuple[str, ...]:
     """The labels that samples have, sorted."""
-    labels = coded(merged.columns["label"])
-    used = np.unique(labels.indices.to_numpy(zero_copy_only=False))
-    return tuple(sorted(labels.dictionary[int(code)].as_py() for code in used))
+    return tuple(coded(merged.columns["label"]).dictionary.to_pylist())
 
 
 def refuse_unusable(

@@ -128,21 +128,22 @@ def _none() -> Pairs:
 def _alike(looks: Looks, before: Before | None) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Pairs that are near, as first * count + second, sorted; and the tables that show it."""
     kept, count, small = np.flatnonzero(~looks.plain), len(looks.plain), looks.small
+    near = np.ascontiguousarray(looks.buckets.T[: looks.tables])
     known = before.pairs if before else _none()
     left = known.tables.copy()
     codes: list[NDArray[np.int64]] = [known.first * count + known.second]
     bits: list[NDArray[np.uint32]] = [left]
     for table in range(looks.tables):
-        keys, one = looks.buckets[kept, table], np.uint32(1 << table)
+        keys, one = near[table][kept], np.uint32(1 << table)
         if before is None:
-            near = _near(keys, kept, looks, small)
+            close = _near(keys, kept, looks, small)
         else:
             shared = sharing(keys, before.new[kept])
             rows, found_in = kept[shared], lines(keys[shared], looks.hashes[kept[shared]])
-            near = _with_new(found_in, rows, before.new, looks, small)
+            close = _with_new(found_in, rows, before.new, looks, small)
             left[_apart(found_in, rows, known, count)] &= ~one
-        codes.append(near)
-        bits.append(np.full(len(near), one, np.uint32))
+        codes.append(close)
+        bits.append(np.full(len(close), one, np.uint32))
     return _gathered(np.concatenate(codes), np.concatenate(bits))
 
 

@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,21 +53,29 @@ class Counted:
 
 
 def remarks_of(
-    files: "pa.Table", given: Sequence[Remark], counts: Mapping[str, int]
+    files: "pa.Table",
+    noticed: Sequence[Remark],
+    counts: Mapping[str, int],
+    named: "NDArray[np.bool_] | None" = None,
 ) -> tuple[tuple[Remark, ...], dict[str, int]]:
     """Everything odd about the files that are used.
 
     Args:
         files: One row a usable file: name, format, mode, noticed.
-        given: What was noticed before, the first of each kind.
+        noticed: What was noticed before, the first of each kind.
         counts: How often.
+        named: Whose name is to be judged; all by default.
 
     Returns:
         The first of each kind, and how many of each kind there are.
     """
-    kept = list(given)
+    import pyarrow as pa
+
+    kept = list(noticed)
     total = Counter(counts)
-    for found in (*_of_pictures(files), *_of_names(files["name"].combine_chunks())):
+    judged = files if named is None else files.filter(pa.array(named))
+    found_in = (_of_pictures(files), _of_endings(judged), _of_names(judged["name"]))
+    for found in chain.from_iterable(found_in):
         kept += found.first[: max(0, NAMED - total[found.code])]
         total[found.code] += found.count
     return tuple(kept), {code: n for code, n in total.items() if n}
@@ -79,7 +88,10 @@ def _of_pictures(files: "pa.Table") -> Iterator[Counted]:
         says = noticed.where(lambda word, code=code: code in word.split(","))
         yield _named(code, names, says, rule)
     yield _of_modes(names, _coded(files["mode"]), noticed)
-    kinds = _coded(files["format"])
+
+
+def _of_endings(files: "pa.Table") -> Iterator[Counted]:
+    names, kinds = files["name"], _coded(files["format"])
     for kind, endings in ENDINGS.items():
         same = kinds.where(lambda word, kind=kind: word == kind)
         if same.any():
@@ -153,7 +165,8 @@ def _of_modes(names: Any, modes: _Words, noticed: _Words) -> Counted:
     return _named("IMG_MODE", names, odd, what, "Make them alike.")
 
 
-def _of_names(names: Any) -> Iterator[Counted]:
+def _of_names(column: Any) -> Iterator[Counted]:
+    names = column.combine_chunks()
     plain = compute().string_is_ascii(names).to_numpy(zero_copy_only=False).astype(np.bool_)
     if not plain.all():
         what = "has characters that nobody sees."

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from qa_assets.core.digests import digest_json
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import (
@@ -104,8 +106,10 @@ def collect(
     reader = format_named(settings.format)
     shards = ShardWriter(Path(tempfile.mkdtemp(prefix="snapshot-", dir=scratch)))
     old = earlier_shards(earlier, shards.folder)
-    known = known_blocks(earlier, old.facts) if old.whole else {}
-    intake = Intake(settings.limits, shards, _known(old), _grouping(settings.group_pattern), known)
+    there = _keys_of(old)
+    known = known_blocks(earlier, there) if old.whole else {}
+    seen, grouping = keys.Index(there), _grouping(settings.group_pattern)
+    intake = Intake(settings.limits, shards, seen, grouping, known)
     read = reader.blocks if isinstance(reader, ReadsBlocks) else reader.read
     taken = intake.take(read(source, settings.limits))
     del intake
@@ -115,9 +119,10 @@ def collect(
     return Collected(taken, facts, merge(taken.found), shards, old, base)
 
 
-def _known(old: Earlier) -> set[bytes]:
-    found: set[bytes] = set()
-    return found.union(*(keys.set_of(keys.of_column(facts["key"])) for facts in old.facts))
+def _keys_of(old: Earlier) -> keys.Keys:
+    """Of every sample in its shards, in their order."""
+    none = np.zeros((0, keys.WIDTH), np.uint8)
+    return np.concatenate([none, *(keys.of_column(facts["key"]) for facts in old.facts)])
 
 
 def _grouping(pattern: str | None) -> Callable[[RawSample], str] | None:

@@ -41,6 +41,8 @@ def tile(payload: bytes) -> "Image":
 
 def _plain(picture: "Image") -> "Image":
     """Without its colours, where it shows none."""
+    if picture.mode == "L":
+        return picture
     grey = picture.convert("L")
     return grey if grey.convert(picture.mode).tobytes() == picture.tobytes() else picture
 

@@ -13,9 +13,9 @@ from qa_assets.core.store import LocalStore
 from qa_assets.core.unchanged import Mark, keep, known, link, mark_of, recall, settle, tick_ns
 from qa_assets_tests.core.test_unchanged import settled, written
 
-MIB = 1_048_576
+LEAST = 65_536
 CHANGED = 1_700_000_000_123_456_789
-MARK = Mark(device=1, inode=2, size=MIB, modified_ns=3, changed_ns=CHANGED)
+MARK = Mark(device=1, inode=2, size=LEAST, modified_ns=3, changed_ns=CHANGED)
 LATER = CHANGED + tick_ns() + 1
 REMEMBER = unchanged._remember  # pyright: ignore[reportPrivateUsage]
 SEEN = unchanged._SEEN  # pyright: ignore[reportPrivateUsage]
@@ -37,7 +37,7 @@ def nothing_seen() -> Iterator[None]:
     ("mark", "begun", "remembered"),
     [
         (MARK, LATER, True),
-        (MARK._replace(size=MIB - 1), LATER, False),  # it is read as fast as it is looked up
+        (MARK._replace(size=LEAST - 1), LATER, False),  # it is read as fast as it is looked up
         (MARK, LATER - 1, False),  # a change within the same tick would not show
         (MARK._replace(changed_ns=CHANGED // 1_000_000 * 1_000_000), LATER, False),
         (MARK._replace(changed_ns=CHANGED // 1_000_000 * 1_000_000 + 1), LATER, True),
@@ -170,7 +170,7 @@ def test_a_memory_that_cannot_be_written_is_not_missed(tmp_path: Path) -> None:
 def test_a_store_does_not_read_again_what_another_process_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = bytes(MIB)
+    body = bytes(LEAST)
     digest = LocalStore(tmp_path).put({"shard": body})
     shard = settled(LocalStore(tmp_path).get(digest) / "shard")
     another_process()

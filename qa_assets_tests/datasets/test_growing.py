@@ -21,6 +21,7 @@ from qa_assets.core.records.quality import PAIRS, QUALITY, SampleQuality
 from qa_assets.core.tables import read_table
 from qa_assets.datasets import blocks, buckets, near_duplicates
 from qa_assets.datasets import statistics as statistics_room
+from qa_assets.datasets.measured import added
 from qa_assets.datasets.near_duplicates import Before, Looks, Pairs, find
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import DatasetSettings
@@ -102,6 +103,11 @@ def test_rows_of_known_blocks_are_not_hashed_and_all_records_are_as_made_anew(
     write(tmp_path / "set", np.concatenate([pixels, pictures(20, seed=1)]))
     grown = made(tmp_path, before, **given)
     assert sum(written) < 16 + 20 + 1
+    new = added(grown[0], before[0].version)
+    assert new is not None
+    was, now = (set(read_table(found[0], SAMPLES)["id"]) for found in (before, grown))
+    assert set(read_table(grown[0], SAMPLES)["id"][new]) == now - was
+    assert added(grown[0], grown[0].version) is None
     anew = made(tmp_path, scratch="other", **given)
     assert grown[0] == anew[0]
     assert grown[0].read(SAMPLES) == anew[0].read(SAMPLES)

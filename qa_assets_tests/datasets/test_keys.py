@@ -62,6 +62,11 @@ def test_what_grew_is_found_where_it_stood(before: list[bytes], more: list[bytes
     assert places.tolist() == [*range(len(among)), *found]
 
 
-@given(DIGESTS)
-def test_a_set_of_keys_holds_their_bytes(digests: list[bytes]) -> None:
-    assert keys.set_of(array(digests)) == set(digests)
+@given(DIGESTS, DIGESTS)
+def test_an_index_holds_what_it_was_made_of(there: list[bytes], asked: list[bytes]) -> None:
+    index = keys.Index(array(there))
+    assert [d in index for d in (*there, *asked)] == [d in there for d in (*there, *asked)]
+
+
+def test_nothing_is_in_an_empty_index() -> None:
+    assert b"x" * 32 not in keys.Index(np.zeros((0, keys.WIDTH), np.uint8))
