@@ -50,6 +50,32 @@ def test_every_test_sample_that_looks_like_one_outside_is_counted_once(side: str
     assert judged(*APART, (side, 2), max_share=2 / 3).passed
 
 
+def test_a_validation_sample_that_looks_like_one_of_the_train_is_a_leak_too() -> None:
+    verdict = judged(*APART, ("validation", 1), ("validation", -1))
+    assert (verdict.outcome, verdict.cause, verdict.measured) == ("fail", "data.leaked", 0.5)
+    assert verdict.evidence["pairs"].columns[0] == "validation sample"
+    assert verdict.evidence["pairs"].rows == (("5.png", "0.png", "train"),)
+    assert judged(*APART, ("validation", 1), ("validation", -1), max_share=0.5).passed
+
+
+def test_a_few_that_are_allowed_in_the_test_hide_none_of_the_validation() -> None:
+    rows = [(side, n) for n in range(4) for side in ("validation", "train")]
+    few = [("test", -1)] * 9 + [("test", 0)]
+    verdict = judged(*rows, *few, max_share=0.2)
+    assert (verdict.outcome, verdict.measured) == ("fail", 1.0)
+
+
+def test_what_leaks_into_the_test_is_said_first() -> None:
+    verdict = judged(*APART, ("validation", 1), ("train", 2))
+    assert verdict.evidence["pairs"].columns[0] == "test sample"
+    assert verdict.samples == ("id002", "id003")
+
+
+def test_a_validation_sample_that_looks_like_one_of_the_test_is_counted_there_alone() -> None:
+    verdict = judged(*APART, ("validation", 2), max_share=1.0)
+    assert verdict.measured == 2 / 3
+
+
 def test_the_first_group_has_the_number_zero() -> None:
     assert not judged(("train", 0), ("test", 0)).passed
     assert judged(("train", -1), ("test", -1)).passed
