@@ -5,7 +5,6 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO, Literal, Protocol
 from zipfile import is_zipfile
@@ -26,21 +25,27 @@ class Member:
 
     Attributes:
         name: Relative, POSIX, checked.
-        stamp: Size in bytes, and 0 for the time, which archives may set as they like.
+        size: In bytes.
     """
 
     name: str
-    stamp: tuple[int, int]
-    _read: Callable[[], bytes]
+    size: int
+    _place: int
+    _read: Callable[[int, int], bytes]
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size, and 0 for the time, which archives may set as they like."""
+        return self.size, 0
 
     def read(self, max_mib: float) -> bytes | Quarantined:
         """Its bytes, unless they are too many."""
-        if self.stamp[0] > max_mib * MIB:
-            what = f"has {self.stamp[0] / MIB:.0f} MiB, at most {max_mib:g} are accepted."
+        if self.size > max_mib * MIB:
+            what = f"has {self.size / MIB:.0f} MiB, at most {max_mib:g} are accepted."
             return Quarantined(
                 "IMG_TOO_LARGE", self.name, what, "Make it smaller, or raise limits.max_file_mib."
             )
-        return self._read()
+        return self._read(self._place, self.size)
 
 
 def kind_of(source: Path) -> Kind | None:
@@ -129,8 +134,9 @@ class _Tar:
         return (name for name, _, _ in self.listing)
 
     def members(self) -> Iterator[Member]:
+        read = self.stream.piece
         for name, offset, size in self.listing:
-            yield Member(name, (size, 0), partial(self.stream.piece, offset, size))
+            yield Member(name, size, offset, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,9 @@ class _Zip:
         return (name for _, name in self.archive.named())
 
     def members(self) -> Iterator[Member]:
+        sizes, read = self.archive.numbers["file_size"], self._read
         for row, name in self.archive.named():
-            size = int(self.archive.numbers["file_size"][row])
-            yield Member(name, (size, 0), partial(self.archive.read, row))
+            yield Member(name, int(sizes[row]), row, read)
+
+    def _read(self, row: int, _size: int) -> bytes:
+        return self.archive.read(row)

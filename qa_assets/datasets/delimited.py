@@ -13,6 +13,7 @@ from pathlib import Path
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined
+from qa_assets.datasets.cells import CellsOf
 from qa_assets.datasets.source import visible
 
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -120,6 +121,7 @@ def _read_csv(body: bytes, source: Path) -> Delimited:
     good: list[Row] = []
     bad: list[Quarantined] = []
     spoilt: set[str] = set()
+    cells_of = CellsOf(columns)
     for row in rows:
         if isinstance(row, Quarantined):
             bad.append(row)
@@ -128,7 +130,7 @@ def _read_csv(body: bytes, source: Path) -> Delimited:
             bad.append(Quarantined("CSV_RAGGED", f"{source.name} row {row[0]}", what))
             spoilt.update(row[1])
         else:
-            good.append(Row(row[0], dict(zip(columns, row[1], strict=True))))
+            good.append(Row(row[0], cells_of(row[1])))
     return Delimited(columns, good, bad, frozenset(spoilt))
 
 
@@ -183,8 +185,9 @@ def _read_parquet(body: bytes, source: Path) -> Delimited:
               if pa.types.is_nested(k)}  # fmt: skip
     names = tuple(n for n in kinds if n not in nested)
     cells = [[as_text(v) for v in table[n].to_pylist()] for n in names]
+    cells_of = CellsOf(names)
     rows = [
-        Row(number, dict(zip(names, values, strict=True)))
+        Row(number, cells_of(values))
         for number, values in enumerate(zip(*cells, strict=True), start=2)
     ]
     return Delimited(names, rows, (), nested=nested)

@@ -7,6 +7,7 @@ from typing import Any
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.strict_json import read_strict
+from qa_assets.datasets.cells import CellsOf
 from qa_assets.datasets.delimited import Delimited, Row
 from qa_assets.datasets.source import visible
 
@@ -21,11 +22,12 @@ def parse_label_json(body: bytes, source: Path) -> Delimited:
     """
     pairs = _json_pairs(_json_text(body, source), source)
     rows: list[Row] = []
+    cells_of = CellsOf(("filename", "label"))
     for number, (name, label) in enumerate(pairs, start=1):
         if not isinstance(label, str):
             what = f"has a {type(label).__name__} as the label of {visible(name)!r}, text is right."
             raise _refused("JSON_TYPE", source, what)
-        rows.append(Row(number, {"filename": name, "label": label}))
+        rows.append(Row(number, cells_of((name, label))))
     return Delimited(("filename", "label"), rows, ())
 
 
@@ -48,7 +50,8 @@ def parse_json_lines(body: bytes, source: Path) -> Delimited:
             columns |= dict.fromkeys(cells)
             rows.append(Row(number, cells))
     names = tuple(c for c in columns if c not in nested)
-    whole = [Row(r.number, {c: r.cells.get(c, "") for c in names}) for r in rows]
+    cells_of = CellsOf(names)
+    whole = [Row(r.number, cells_of(r.cells.get(c, "") for c in names)) for r in rows]
     return Delimited(names, whole, (), nested=nested)
 
 

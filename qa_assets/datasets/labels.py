@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa_assets.core.records.datasets import Quarantined, Remark
+from qa_assets.datasets.cells import Cells
 from qa_assets.datasets.delimited import Delimited, Row
 from qa_assets.datasets.source import Finding, visible
 from qa_assets.datasets.trees import Entry
@@ -41,7 +42,7 @@ class Labelled:
 def join(
     table: Delimited, pictures: Mapping[str, Entry], file: Path, classes: Sequence[str] = ()
 ) -> Iterator[Labelled | Finding]:
-    """Each picture with its label.
+    """Each picture with its label; those that were used are let go of.
 
     Args:
         table: Rows with ``filename``, ``label`` and maybe ``group``.
@@ -71,11 +72,14 @@ def join(
             yield _again(row, earlier, file)
             if row.cells[LABEL].strip() != earlier.cells[LABEL].strip():
                 spoilt.add(name)
-    for name in sorted(known.keys() - spoilt):
-        yield _use(known[name], pictures[name], file, labels)
-    named = known.keys() | spoilt
-    for name in sorted(pictures.keys() - named if named else ()):
-        item = visible(pictures[name].name)
+    unnamed = sorted(pictures.keys() - known.keys() - spoilt) if known or spoilt else []
+    items = [visible(pictures[name].name) for name in unnamed]
+    names = sorted(known.keys() - spoilt, reverse=True)
+    rows, entries = [known[name] for name in names], [pictures[name] for name in names]
+    del table, known, pictures, names  # a million of them, and as many samples come of it
+    while rows:
+        yield _use(rows.pop(), entries.pop(), file, labels)
+    for item in items:
         yield Quarantined("LABEL_MISSING", item, f"has no row in {file.name}.", "Add one.")
 
 
@@ -84,14 +88,20 @@ def renamed(table: Delimited, names: Mapping[str, str]) -> Delimited:
     if not names:
         return table
     columns = tuple(names.get(c, c) for c in table.columns)
-    rows = [Row(r.number, {names.get(c, c): v for c, v in r.cells.items()}) for r in table.rows]
+    rows = [Row(r.number, Cells(columns, r.cells.values())) for r in table.rows]
     nested = {names.get(c, c): what for c, what in table.nested.items()}
     return Delimited(columns, rows, table.findings, table.spoilt, nested)
 
 
 def with_cells(table: Delimited, column: str, change: Callable[[str], str]) -> Delimited:
     """The same table with every cell of one column changed."""
-    rows = [Row(r.number, {**r.cells, column: change(r.cells[column])}) for r in table.rows]
+    rows = [
+        Row(
+            r.number,
+            Cells(table.columns, (change(t) if c == column else t for c, t in r.cells.items())),
+        )
+        for r in table.rows
+    ]
     return replace(table, rows=rows)
 
 

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -117,7 +117,9 @@ def labelled(
             yield entry
         elif entry.name.lower().endswith(SUFFIXES):
             pictures[entry.name.removeprefix(beside)] = entry
-    yield from join(rows, _as_called(pictures, rows), table.name, classes)
+    joined = join(rows, _as_called(pictures, rows), table.name, classes)
+    del rows, pictures, table
+    yield from joined
 
 
 def _parsed(table: Table) -> Delimited:
@@ -184,17 +186,18 @@ def _table_in(source: Path, limits: SampleLimits) -> Table | None:
 
 
 def _table_packed(source: Path, limits: SampleLimits) -> Table | None:
-    entries = (e for e in trees.entries(source, limits) if not isinstance(e, Quarantined))
-    inside = list(entries)
-    folder = _only_folder([e.name for e in inside])
-    found = [e for e in inside if _named_table(e.name) and e.name.count("/") == len(folder.parts)]
+    inside = trees.Packed(source, limits)
+    folder, found = _only_folder(inside.names()), list[Entry]()
+    for entry in inside.entries():
+        if _named_table(entry.name) and entry.name.count("/") == len(folder.parts):
+            found.append(entry)
     if len(found) != 1 or not found[0].name.startswith(f"{folder}/" if folder.parts else ""):
         return None
     body = found[0].read(limits.max_total_mib)
     return None if isinstance(body, Quarantined) else Table(Path(found[0].name), body)
 
 
-def _only_folder(names: list[str]) -> PurePosixPath:
+def _only_folder(names: Iterable[str]) -> PurePosixPath:
     """The folder that all of it lies in, as in an archive of a folder."""
     tops = {name.split("/")[0] for name in names}
     return PurePosixPath(*tops) if len(tops) == 1 else PurePosixPath()
