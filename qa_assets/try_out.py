@@ -63,7 +63,7 @@ def try_table(path: Path, against: Path | None) -> Iterator[Section]:
         InputRefused: It cannot be read.
     """
     from qa_assets.datasets.arrays import NPY_MAGIC
-    from qa_assets.datasets.drift import drift
+    from qa_assets.datasets.drift import drift, uncompared
     from qa_assets.datasets.hints import refuse_foreign
     from qa_assets.datasets.sketches import Numbers
     from qa_assets.datasets.tables import sketch_file
@@ -88,7 +88,10 @@ def try_table(path: Path, against: Path | None) -> Iterator[Section]:
     if words:
         yield Section("Words", ("column", "values", "missing", "different"), tuple(words))
     if against is not None:
-        yield _of_shifts(drift(sketch_file(against), found))
+        before = sketch_file(against)
+        yield _of_shifts(drift(before, found))
+        if others := tuple(uncompared(before, found)):
+            yield Section("Columns that could not be compared", ("column", "why"), others)
 
 
 def is_table(path: Path) -> bool:

@@ -35,6 +35,12 @@ def test_a_table_is_compared_with_another(tmp_path: Path) -> None:
     done = qa("try", str(tmp_path / "b.csv"), "--against", str(tmp_path / "a.csv"))
     assert done.returncode == 0, done.stderr
     assert "2 of 2 columns moved" in done.stdout
+    assert "could not be compared" not in done.stdout
+    write(tmp_path, {"c.csv": b"x,new\n" + b"1,2\n" * 500})
+    done = qa("try", str(tmp_path / "c.csv"), "--against", str(tmp_path / "a.csv"), "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    told = {row["column"]: row["why"] for row in rows if "why" in row}
+    assert told == {"w": "is not there any more", "new": "is new"}
 
 
 def test_what_is_not_there_is_refused_in_words(tmp_path: Path) -> None:

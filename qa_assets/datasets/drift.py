@@ -5,8 +5,10 @@ halves of one set alarm no more often than the confidence says, however large th
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from qa_assets.core.intervals import share
+from qa_assets.core.record import Estimate
 from qa_assets.core.records.quality import Shift
 from qa_assets.datasets.sketches import Numbers, Sketch, Words
 
@@ -19,15 +21,38 @@ def drift(
     *,
     confidence: float = CONFIDENCE,
 ) -> tuple[Shift, ...]:
-    """One shift a column that both have in the same kind, the largest lower end first."""
+    """One shift a column that both have in the same kind, the largest lower end first.
+
+    Beside it one for the share of its values that is missing, where any is; of a column that is
+    not there any more all are. (A new column is no shift: nothing is known of it before.)
+    """
+    rows = max((s.count + s.missing for s in current.values()), default=0)
+    gone = Words(0, rows, {})
     pairs = [
-        (name, reference[name], current[name])
-        for name in reference
-        if name in current and type(reference[name]) is type(current[name])
+        (name, old, current.get(name, gone))
+        for name, old in reference.items()
+        if name not in current or _comparable(old, current[name])
     ]
-    risk = (1 - confidence) / max(len(pairs), 1)
-    shifts = [_shift(name, old, new, risk) for name, old, new in pairs if old.count and new.count]
+    valued = [p for p in pairs if p[1].count and p[2].count]
+    lacking = [p for p in pairs if p[1].missing or p[2].missing]
+    risk = (1 - confidence) / max(len(valued) + len(lacking), 1)
+    shifts = [_shift(name, old, new, risk) for name, old, new in valued]
+    shifts += [_lack(name, old, new, risk) for name, old, new in lacking]
     return tuple(sorted(shifts, key=lambda s: (-s.low, -s.effect, s.column)))
+
+
+def uncompared(
+    reference: Mapping[str, Sketch], current: Mapping[str, Sketch]
+) -> Iterator[tuple[str, str]]:
+    """Columns of which nothing but their names can be compared, and why."""
+    for name in (*reference, *(n for n in current if n not in reference)):
+        old, new = reference.get(name), current.get(name)
+        if old is None or new is None:
+            yield name, "is new" if old is None else "is not there any more"
+        elif not _comparable(old, new):
+            yield name, f"held {_kind(old)}, holds {_kind(new)} now: {_usual_of(new)}"
+        elif isinstance(old, Words) and isinstance(new, Words) and (old.too_many or new.too_many):
+            yield name, "holds too many different words"
 
 
 def _shift(name: str, old: Sketch, new: Sketch, risk: float) -> Shift:
@@ -40,6 +65,35 @@ def _shift(name: str, old: Sketch, new: Sketch, risk: float) -> Shift:
     effect, low, high = total_variation(old, new, risk)
     before, after = (_usual(s) for s in (old, new))
     return Shift(name, "word", effect, low, high, old.count, new.count, before, after)
+
+
+def _lack(name: str, old: Sketch, new: Sketch, risk: float) -> Shift:
+    """How far the share of missing values moved; both shares at half the risk."""
+    one, two = (_missing(s, risk / 2) for s in (old, new))
+    low = max(0.0, two.low - one.high, one.low - two.high)
+    high = max(two.high - one.low, one.high - two.low)
+    before, after = (f"{s.value:.1%}" for s in (one, two))
+    gap = abs(two.value - one.value)
+    return Shift(f"{name} is missing", "word", gap, low, high, one.n, two.n, before, after)
+
+
+def _missing(sketch: Sketch, risk: float) -> Estimate:
+    return share(sketch.missing, sketch.count + sketch.missing, confidence=1 - risk)
+
+
+def _comparable(old: Sketch, new: Sketch) -> bool:
+    """Of one kind; what has no values is of any."""
+    return type(old) is type(new) or not old.count or not new.count
+
+
+def _kind(sketch: Sketch) -> str:
+    return "numbers" if isinstance(sketch, Numbers) else "words"
+
+
+def _usual_of(sketch: Sketch) -> str:
+    return (
+        f"{sketch.mean:.4g} +- {sketch.std:.3g}" if isinstance(sketch, Numbers) else _usual(sketch)
+    )
 
 
 def largest_gap(old: Numbers, new: Numbers, risk: float) -> tuple[float, float, float]:

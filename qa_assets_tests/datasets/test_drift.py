@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from qa_assets.checks.drift import splits_alike, versions_alike
 from qa_assets.core.records.quality import DriftReport
-from qa_assets.datasets.drift import drift
+from qa_assets.datasets.drift import drift, uncompared
 from qa_assets.datasets.drift_report import CONTENT, drift_report
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.sketches import of_numbers, of_words
@@ -97,6 +97,57 @@ def test_the_writers_of_the_digits_are_told_apart_and_random_halves_are_not() ->
     same = told_apart(looks[:300], looks[300:], column=CONTENT)
     assert same is not None
     assert same.low == 0.0
+
+
+def lost(values: np.ndarray, share: float) -> np.ndarray:
+    """The same with a share of them missing at random, so that no other shape is left behind."""
+    return np.where(np.random.default_rng(5).random(len(values)) < share, np.nan, values)
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.0, "pass"), (0.02, "pass"), (0.2, "fail")])
+def test_values_that_are_missing_are_a_shift(share: float, outcome: str) -> None:
+    old, new = np.random.default_rng(6).normal(size=(2, 3000))
+    found = drift({"x": of_numbers(old)}, {"x": of_numbers(lost(new, share))})
+    report = versions_alike(DriftReport(confidence=0.99, shifts={"versions": found}))
+    assert report.outcome == outcome
+    if share:
+        (lack,) = (s for s in found if s.column == "x is missing")
+        exact = stats.binomtest(int(np.isnan(lost(new, share)).sum()), 3000).statistic
+        assert lack.effect == pytest.approx(exact)
+        assert lack.low < lack.effect < lack.high
+
+
+def test_halves_with_the_same_share_of_missing_values_never_alarm() -> None:
+    for seed in range(20):
+        values = lost(np.random.default_rng(seed).normal(size=2000), 0.3)
+        np.random.default_rng(seed).shuffle(values)
+        halves = ({"x": of_numbers(half)} for half in (values[:1000], values[1000:]))
+        assert all(s.low == 0.0 for s in drift(*halves))
+
+
+def test_a_column_that_is_gone_is_missing_throughout_and_a_new_one_is_no_shift() -> None:
+    old = {"x": of_numbers(np.arange(500.0)), "site": of_words(["a"] * 400 + [None] * 100)}
+    new = {"x": of_numbers(np.arange(500.0)), "other": of_words(["b"] * 500)}
+    shifts = {s.column: s for s in drift(old, new)}
+    assert shifts.keys() == {"x", "site is missing"}
+    assert shifts["site is missing"].effect == pytest.approx(0.8)
+    assert shifts["site is missing"].low > 0.7
+    assert dict(uncompared(old, new)) == {"site": "is not there any more", "other": "is new"}
+
+
+def test_a_column_without_any_value_is_of_any_kind() -> None:
+    old, new = {"x": of_numbers(np.arange(500.0))}, {"x": of_words([None] * 500)}
+    (found,) = drift(old, new)
+    assert (found.column, found.effect, found.low > 0.9) == ("x is missing", 1.0, True)
+    assert not list(uncompared(old, new))
+
+
+def test_what_changed_its_kind_is_told_with_what_it_holds_now() -> None:
+    old = {"temp": of_numbers(np.arange(9.0)), "id": of_words([str(n) for n in range(90_000)])}
+    new = {"temp": of_words(["0,5"] * 8 + ["n/a"]), "id": old["id"]}
+    told = dict(uncompared(old, new))
+    assert "held numbers, holds words now: 0,5 88.9%" in told["temp"]
+    assert told["id"] == "holds too many different words"
 
 
 def test_too_few_samples_and_no_version_before_are_no_judgement() -> None:
