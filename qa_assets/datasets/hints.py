@@ -130,6 +130,17 @@ def _about_endings(names: Iterator[str]) -> str:
     return f"Its files {called}: bring pictures that are called {_CALLED}, a folder a class."
 
 
+def _beside(names: list[str]) -> str:
+    """What else is called as the pictures of an archive are, where one expects their class."""
+    pictures = {PurePosixPath(n).with_suffix("") for n in names if n.lower().endswith(SUFFIXES)}
+    others = (PurePosixPath(n) for n in names if not n.lower().endswith(SUFFIXES))
+    endings = sorted({p.suffix for p in others if p.with_suffix("") in pictures})
+    if not endings:
+        return ""
+    said = ", ".join(map(visible, endings[:_NAMED]))
+    return f"Beside its pictures lies {said}: give each a .cls of its name with its class as text."
+
+
 def _packed(source: Path) -> str:
     """What an archive holds instead of pictures."""
     names = [entry.name for entry in trees.peek(source, _LOOKED_AT)]
@@ -140,4 +151,4 @@ def _packed(source: Path) -> str:
     data = [n for n in names if n.lower().endswith(_DATA) and "/" not in n]
     if data:
         return f"Unpack it: it holds {visible(', '.join(data[:_NAMED]))}."
-    return _about_endings(iter(names))
+    return _beside(names) or _about_endings(iter(names))

@@ -1,15 +1,18 @@
 """WebDataset tar files: members of one sample share a key: ``017.png`` and ``017.cls``."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import trees
-from qa_assets.datasets.formats.image_folder import SUFFIXES
+from qa_assets.datasets.folders import ignored
+from qa_assets.datasets.formats.image_folder import PARTS, SUFFIXES
 from qa_assets.datasets.settings import SampleLimits
-from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp
+from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp, visible
 from qa_assets.datasets.trees import Entry
 
 CLASS = ".cls"
@@ -18,20 +21,37 @@ _LONGEST_LABEL = 200
 
 
 class WebDataset:
-    """One tar; every picture has a ``.cls`` beside it. Source: webdataset's documentation."""
+    """A tar, or a folder of them; every picture has a ``.cls`` beside it.
+
+    Source: webdataset's documentation.
+    """
 
     def fits(self, source: Path) -> bool:
-        """A tar with a ``.cls`` member among its first."""
-        if not trees.is_archive(source):
-            return False
-        try:
-            return any(e.name.endswith(CLASS) for e in trees.peek(source, 20))
-        except InputRefused:
-            return False
+        """A tar with a ``.cls`` member among its first, or a folder of files with such a tar."""
+        if source.is_dir():
+            return any(map(_has_classes, _shards(source)))
+        return trees.is_archive(source) and _has_classes(source)
 
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
-        """Every picture with its class."""
+        """Every picture with its class; the name of a shard may begin with that of a side."""
         _refuse_missing(source)
+        if not source.is_dir():
+            yield from self._of_shard(source, limits)
+            return
+        shards = _shards(source)
+        for path in _files(source):
+            if path not in shards:
+                what = "is no tar; it is left out."
+                yield Remark("NAME_EXTENSION", visible(path.name), what)
+                continue
+            part = PARTS.get(re.split(r"[-_.]", path.name.lower())[0], "")
+            for found in self._of_shard(path, limits):
+                if isinstance(found, RawSample):
+                    yield found._replace(name=f"{path.name}/{found.name}", part=part)
+                else:
+                    yield replace(found, item=f"{path.name}/{found.item}")
+
+    def _of_shard(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Quarantined]:
         waiting: dict[str, list[Entry]] = {}
         for key, several in groupby(_used(source, limits), lambda entry: _key(entry.name)):
             entries = [*waiting.pop(key, ()), *several]
@@ -43,12 +63,31 @@ class WebDataset:
             yield from _of_one(entries, limits)
 
     def stamps(self, source: Path) -> Iterator[Stamp]:
-        """One: the archive's."""
+        """One an archive."""
         _refuse_missing(source)
         yield from trees.stamps(source)
 
 
 FORMATS.add("webdataset", WebDataset())
+
+
+def _files(source: Path) -> list[Path]:
+    return sorted(p for p in source.iterdir() if not ignored(p.name) and p.is_file())
+
+
+def _shards(source: Path) -> list[Path]:
+    """The archives of a folder that has no folders."""
+    if any(p.is_dir() and not ignored(p.name) for p in source.iterdir()):
+        return []
+    others = (p for p in _files(source) if not p.name.lower().endswith(SUFFIXES))
+    return [p for p in others if trees.is_archive(p)]
+
+
+def _has_classes(archive: Path) -> bool:
+    try:
+        return any(e.name.endswith(CLASS) for e in trees.peek(archive, 20))
+    except InputRefused:
+        return False
 
 
 def _used(source: Path, limits: SampleLimits) -> Iterator[Entry]:
@@ -94,5 +133,6 @@ def _labelled(name: str, payload: bytes, label: bytes | Quarantined) -> RawSampl
 
 
 def _refuse_missing(source: Path) -> None:
-    if not source.is_file():
-        raise InputRefused.of("SET_MISSING", str(source), "is no file.", "Give the tar itself.")
+    if not source.exists() or (source.is_dir() and not _shards(source)):
+        remedy = "Give the tar itself, or the folder of several."
+        raise InputRefused.of("SET_MISSING", str(source), "is no tar.", remedy)
