@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from qa_assets.core.digests import digest_json
+from qa_assets.core.digests import digest_bytes, digest_json
 
 PACKAGE = Path(__file__).parent
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
@@ -64,4 +64,4 @@ def code_version(rooms: tuple[str, ...]) -> str:
 
 def digest_source(path: Path) -> str:
     """Digest of a source file, the same with either kind of line ends."""
-    return digest_json(path.read_text(encoding="utf-8"))
+    return digest_bytes(path.read_bytes().replace(b"\r\n", b"\n"))

@@ -53,6 +53,21 @@ def read_columns(
         return file.read(columns=None if columns is None else list(columns))
 
 
+def read_first(body: bytes | Path, column: str, count: int) -> list[Any]:
+    """The first values of a column of a Parquet file; the others are not read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = pa.BufferReader(body) if isinstance(body, bytes) else body
+    found: list[Any] = []
+    with pq.ParquetFile(source, memory_map=True) as file:
+        for batch in file.iter_batches(count, columns=[column]):
+            found += batch[column].to_pylist()
+            if len(found) >= count:
+                break
+    return found[:count]
+
+
 def compute() -> Any:
     """Arrow's functions on whole columns; made at run time, so unknown to type checkers."""
     import pyarrow.compute

@@ -123,5 +123,5 @@ def _pixels(
 ) -> dict[int, NDArray[np.uint8]]:
     """Grey values of some samples by their place in the sample table."""
     wanted = dict(zip(ids.take(places).to_pylist(), places.tolist(), strict=True))
-    bodies = read_payloads(snapshot, frozenset(wanted))
+    bodies = read_payloads(snapshot, places=places)
     return {wanted[sample]: grey(body) for sample, body in bodies}

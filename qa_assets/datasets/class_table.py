@@ -9,14 +9,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def sorted_by(codes: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows sorted by a small number each, the first first; and where each number starts.
+
+    Args:
+        codes: Numbers from 0.
+    """
+    few = int(codes.max(initial=0)) <= np.iinfo(np.int16).max  # sorted in one pass or two
+    order = np.argsort(codes.astype(np.int16) if few else codes, kind="stable")
+    return order, np.flatnonzero(np.diff(codes[order], prepend=-1))
+
+
 def by_class(samples: "pd.DataFrame") -> "pd.DataFrame":
     """One row a class, sorted by label."""
     import pandas as pd
 
     label: Any = samples["label"].astype("category").cat
     codes = label.codes.to_numpy().astype(np.intp)
-    rows = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[rows], prepend=-1))
+    rows, starts = sorted_by(codes)
     counts = np.diff(np.append(starts, len(rows)))
 
     def sorted_values(name: str) -> NDArray[np.float64]:

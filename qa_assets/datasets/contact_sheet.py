@@ -1,14 +1,15 @@
 """A few samples of each class on one small picture, so that a person can look at the data."""
 
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qa_assets.core.record import INLINE_PICTURE_BYTES, Record
-from qa_assets.core.records.datasets import CONTACT_SHEET, SAMPLES, DatasetSnapshot
-from qa_assets.core.tables import read_columns
+from qa_assets.core.records.datasets import CONTACT_SHEET, DatasetSnapshot
+from qa_assets.datasets import keys
+from qa_assets.datasets.class_table import sorted_by
 from qa_assets.datasets.tiles import GAP, LABEL_WIDTH, SIDE, STEP, place, tile, tiles_of, told
 from qa_assets.preprocessing.samples import read_payloads
 
@@ -26,23 +27,25 @@ COLOURS = 64
 PAPER, INK = "#ffffff", "#334155"
 
 
-def contact_sheet(snapshot: DatasetSnapshot, earlier: Record | None = None) -> bytes:
+def contact_sheet(
+    snapshot: DatasetSnapshot, ids: keys.Keys, labels: Any, earlier: Record | None = None
+) -> bytes:
     """One row a class, its label beside it; the samples with the smallest digests, so any.
 
     Args:
         snapshot: The samples.
-        earlier: An earlier one; what its sheet shows is not drawn again.
+        ids: Of each, sorted.
+        labels: Of each, as of ``merge.coded``.
+        earlier: An earlier snapshot; what its sheet shows is not drawn again.
     """
-    table = read_columns(snapshot.files[SAMPLES], ["id", "label"], words=["label"])
-    labels = table["label"].unify_dictionaries().combine_chunks()
     codes = labels.indices.to_numpy(zero_copy_only=False)
-    rows = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[rows], prepend=-1))
-    lines = np.split(rows, starts[1:])
-    first = np.sort(np.concatenate([line[:COLUMNS] for line in lines]))
-    chosen = table.take(first)
-    samples = zip(chosen["id"].to_pylist(), chosen["label"].to_pylist(), strict=True)
-    return sheet_of(snapshot, list(samples), earlier, CONTACT_SHEET)
+    rows, starts = sorted_by(codes)
+    first = np.sort(np.concatenate([line[:COLUMNS] for line in np.split(rows, starts[1:])]))
+    words: list[str] = labels.dictionary.to_pylist()
+    names = keys.spelt(ids[first]).to_pylist()
+    chosen = [(i, words[code]) for i, code in zip(names, codes[first].tolist(), strict=True)]
+    places = dict(zip(names, first.tolist(), strict=True))
+    return sheet_of(snapshot, chosen, earlier, CONTACT_SHEET, places)
 
 
 def sheet_of(
@@ -50,6 +53,7 @@ def sheet_of(
     samples: Sequence[tuple[str, str]],
     earlier: Record | None = None,
     name: str = "",
+    places: Mapping[str, int] | None = None,
 ) -> bytes:
     """Some samples, in one row each that is called alike.
 
@@ -58,6 +62,7 @@ def sheet_of(
         samples: Id and the name of its row.
         earlier: A record with an earlier sheet, whose pictures are taken from there.
         name: What that sheet is called.
+        places: Rows of the sample table by id, where they are known.
     """
     labels = list(dict.fromkeys(label for _, label in sorted(samples, key=lambda s: s[1])))
     ids = {
@@ -66,7 +71,9 @@ def sheet_of(
     }
     wanted = frozenset(sample for row in ids.values() for sample in row)
     known = tiles_of(earlier.read(name)) if earlier and name in earlier.files else {}
-    bodies = read_payloads(snapshot, wanted - known.keys()) if wanted - known.keys() else ()
+    new = wanted - known.keys()
+    rows = None if places is None else np.array([places[i] for i in new], np.intp)
+    bodies = read_payloads(snapshot, None if places else new, rows) if new else ()
     tiles = {**known, **{sample: tile(body) for sample, body in bodies}}
     images = {label: [tiles[sample] for sample in row] for label, row in ids.items()}
     left_out = len(labels) - len(ids)

@@ -15,6 +15,7 @@ from qa_assets.core.unchanged import digest_of
 from qa_assets.datasets.buckets import TABLES
 from qa_assets.datasets.contents import BUCKETS, unpacked
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
+from qa_assets.preprocessing.samples import packed_rows
 
 _BASE = b"grown"
 
@@ -26,28 +27,56 @@ class Measured:
     Attributes:
         numbers: float32 by name of ``MEASURES``.
         hashes: uint64, shape (sample, 2).
-        thumbs: uint8, shape (sample, SIDE * SIDE).
-        buckets: As of ``buckets.buckets``.
+        thumbs: uint8, shape (sample, SIDE * SIDE), read by sample.
+        buckets: uint32, shape (table, sample): as of ``buckets.buckets``, a row a table.
         noticed: Place in ``codes``.
         codes: What may be noticed about a sample, each joined by commas.
     """
 
     numbers: Mapping[str, NDArray[np.float32]]
     hashes: NDArray[np.uint64]
-    thumbs: NDArray[np.uint8]
+    thumbs: "Packed"
     buckets: NDArray[np.uint32]
     noticed: NDArray[np.int32]
     codes: tuple[str, ...]
 
 
-def measured(snapshot: DatasetSnapshot) -> Measured:
-    """Read what was measured when the samples were first seen; one shard at a time."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows as they were packed, which stay where they were read, by place in the sample table.
+
+    Attributes:
+        pieces: Of one shard each.
+        rows: Of each sample among all of them.
+    """
+
+    pieces: tuple[NDArray[np.uint8], ...]
+    rows: NDArray[np.integer]
+
+    def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.uint8]:
+        rows = self.rows[places]
+        found = np.empty((len(rows), self.pieces[0].shape[1]), np.uint8)
+        start = 0
+        for piece in self.pieces:
+            here = np.flatnonzero((rows >= start) & (rows < start + len(piece)))
+            found[here] = piece[rows[here] - start]
+            start += len(piece)
+        return found
+
+
+def measured(snapshot: DatasetSnapshot, tables: int = TABLES) -> Measured:
+    """Read what was measured when the samples were first seen; one shard at a time.
+
+    Args:
+        snapshot: The samples.
+        tables: Of so many tables their buckets are read.
+    """
     shards = shards_of(snapshot)
     count = sum(len(rows) for _, rows in shards)
     numbers = {name: np.zeros(count, np.float32) for name in MEASURES}
     hashes = np.zeros((count, len(HASHES)), np.uint64)
-    thumbs = np.zeros((count, SIDE * SIDE), np.uint8)
-    near = np.zeros((count, TABLES), np.uint32)
+    thumbs: list[NDArray[np.uint8]] = []
+    near = np.zeros((tables, count), np.uint32)
     noticed = np.zeros(count, np.int32)
     codes: dict[str, int] = {}
     for name, rows in shards:
@@ -56,23 +85,29 @@ def measured(snapshot: DatasetSnapshot) -> Measured:
             values[rows] = shard[column].to_numpy()
         for place, column in enumerate(HASHES):
             hashes[rows, place] = shard[column].to_numpy()
-        thumbs[rows] = unpacked(shard[THUMB], np.uint8)
-        near[rows] = unpacked(shard[BUCKETS], np.uint32)
+        thumbs.append(unpacked(shard[THUMB], np.uint8))
+        near[:, rows] = unpacked(shard[BUCKETS], np.uint32).T[:tables]
         told = shard["noticed"].cast("string").combine_chunks().dictionary_encode()
         places = [codes.setdefault(code, len(codes)) for code in told.dictionary.to_pylist()]
         noticed[rows] = np.array(places, np.int32)[told.indices.to_numpy()]
-    return Measured(numbers, hashes, thumbs, near, noticed, tuple(codes))
+    packed = Packed(tuple(thumbs), packed_rows(snapshot))
+    return Measured(numbers, hashes, packed, near, noticed, tuple(codes))
 
 
-def thumbnails(snapshot: DatasetSnapshot, first: int | None = None) -> NDArray[np.uint8]:
-    """Mean grey of the blocks of the first samples (all by default) of the sample table."""
-    shards = shards_of(snapshot)
-    count = sum(len(rows) for _, rows in shards)
-    thumbs = np.zeros((count if first is None else min(first, count), SIDE * SIDE), np.uint8)
-    for name, rows in shards:
-        there = rows < len(thumbs)
-        thumbs[rows[there]] = unpacked(_table(snapshot, name, [THUMB])[THUMB], np.uint8)[there]
-    return thumbs
+def thumbnails(
+    snapshot: DatasetSnapshot, places: NDArray[np.integer] | None = None
+) -> NDArray[np.uint8]:
+    """Mean grey of the blocks of some samples, by their rows of the sample table (all of them)."""
+    packed = packed_rows(snapshot)
+    rows = packed if places is None else packed[places]
+    found, start = np.empty((len(rows), SIDE * SIDE), np.uint8), 0
+    for name, there in shards_of(snapshot):
+        here = np.flatnonzero((rows >= start) & (rows < start + len(there)))
+        if len(here):
+            shard = unpacked(_table(snapshot, name, [THUMB])[THUMB], np.uint8)
+            found[here] = shard[rows[here] - start]
+        start += len(there)
+    return found
 
 
 def grown(version: str, samples: int) -> dict[bytes, bytes]:
@@ -98,7 +133,7 @@ def shards_of(snapshot: DatasetSnapshot) -> list[tuple[str, NDArray[np.intp]]]:
 
     names = sorted(n for n in snapshot.files if n.startswith("measures-"))
     sizes = [pq.read_metadata(_source(snapshot, name)).num_rows for name in names]
-    rows = _table(snapshot, ROWS)["row"].to_numpy()
+    rows = packed_rows(snapshot)
     places = np.zeros(len(rows), np.intp)
     places[rows] = np.arange(len(rows))
     return list(zip(names, np.split(places, np.cumsum(sizes)[:-1]), strict=True))

@@ -5,8 +5,9 @@ bucket that is too full is compared along one sorted line only. Where pictures w
 buckets that a new one is in are looked at again: the outcome is that of looking at all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,20 +34,31 @@ Confirm = Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
 """Whether each of some pairs that may look the same do so."""
 
 
+def tables_of(sizes: NDArray[np.integer]) -> int:
+    """In how many buckets each of some pictures is, by their sizes, shape (picture, 2)."""
+    return TABLES_FOR_SMALL if (sizes.min(axis=1) < SMALL).any() else TABLES
+
+
+class Thumbs(Protocol):
+    """Thumbnails of some pictures: an array, or what reads one."""
+
+    def __getitem__(self, places: NDArray[np.intp], /) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Looks:
     """What pictures are compared by.
 
     Attributes:
         hashes: uint64, shape (picture, 2).
-        thumbs: uint8, shape (picture, pixel).
-        buckets: As of ``buckets.buckets``.
+        thumbs: uint8, shape (picture, pixel), read by picture.
+        buckets: uint32, shape (table, picture): as of ``buckets.buckets``, a row a table.
         plain: Pictures with too little to see; they look like everything and are left out.
         sizes: Width and height of each, shape (picture, 2).
     """
 
     hashes: NDArray[np.uint64]
-    thumbs: NDArray[np.uint8]
+    thumbs: Thumbs
     buckets: NDArray[np.uint32]
     plain: NDArray[np.bool_]
     sizes: NDArray[np.integer]
@@ -59,7 +71,7 @@ class Looks:
     @property
     def tables(self) -> int:
         """In how many buckets each picture is."""
-        return TABLES_FOR_SMALL if self.small[~self.plain].any() else TABLES
+        return tables_of(self.sizes[~self.plain])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,38 +139,36 @@ def _none() -> Pairs:
 
 def _alike(looks: Looks, before: Before | None) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Pairs that are near, as first * count + second, sorted; and the tables that show it."""
-    kept, count, small = np.flatnonzero(~looks.plain), len(looks.plain), looks.small
-    near = np.ascontiguousarray(looks.buckets.T[: looks.tables])
-    known = before.pairs if before else _none()
-    left = known.tables.copy()
-    codes: list[NDArray[np.int64]] = [known.first * count + known.second]
-    bits: list[NDArray[np.uint32]] = [left]
+    kept = np.flatnonzero(~looks.plain)
+    if before is not None:
+        return _continued(looks, kept, before)
+    found = [_near(looks.buckets[t][kept], kept, looks, looks.small) for t in range(looks.tables)]
+    return _gathered(found)
+
+
+def _continued(
+    looks: Looks, kept: NDArray[np.intp], before: Before
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """What is known, without what new pictures came between, and pairs with a new picture."""
+    known, count = before.pairs, len(looks.plain)
+    most = np.where(looks.small, MAX_BITS_SMALL, MAX_BITS).astype(np.uint8)
+    left, found = known.tables.copy(), list[NDArray[np.int64]]()
     for table in range(looks.tables):
-        keys, one = near[table][kept], np.uint32(1 << table)
-        if before is None:
-            close = _near(keys, kept, looks, small)
-        else:
-            shared = sharing(keys, before.new[kept])
-            rows, found_in = kept[shared], lines(keys[shared], looks.hashes[kept[shared]])
-            close = _with_new(found_in, rows, before.new, looks, small)
-            left[_apart(found_in, rows, known, count)] &= ~one
-        codes.append(close)
-        bits.append(np.full(len(close), one, np.uint32))
-    return _gathered(np.concatenate(codes), np.concatenate(bits))
-
-
-def _with_new(
-    found: Lines,
-    rows: NDArray[np.intp],
-    new: NDArray[np.bool_],
-    looks: Looks,
-    small: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """As :func:`_near`, but pairs with a new picture alone."""
-    most = np.where(small[rows], MAX_BITS_SMALL, MAX_BITS).astype(np.uint8)
-    one, two = found.joining(new[rows])
-    few = few_bits(looks.hashes[rows], most, (one, two))
-    return _close_ones(rows[one[few]], rows[two[few]], looks, small)
+        keys = looks.buckets[table][kept]
+        shared = sharing(keys, before.new[kept])
+        rows = kept[shared]
+        there = lines(keys[shared], looks.hashes[rows])
+        one, two = there.joining(before.new[rows])
+        few = few_bits(looks.hashes[rows], most[rows], (one, two))
+        first, second = rows[one[few]], rows[two[few]]
+        found.append(np.minimum(first, second) * count + np.maximum(first, second))
+        left[_apart(there, rows, known, count)] &= ~np.uint32(1 << table)
+    codes, tables = _gathered(found)
+    near = _are_near(*np.divmod(codes, max(count, 1)), looks, looks.small)
+    return _merged(
+        np.concatenate([known.first * count + known.second, codes[near]]),
+        np.concatenate([left, tables[near]]),
+    )
 
 
 def _apart(found: Lines, rows: NDArray[np.intp], known: Pairs, count: int) -> NDArray[np.intp]:
@@ -171,6 +181,14 @@ def _apart(found: Lines, rows: NDArray[np.intp], known: Pairs, count: int) -> ND
 
 
 def _gathered(
+    found: Sequence[NDArray[np.int64]],
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """The codes found in each table: each once, with the tables it was found in."""
+    bits = [np.full(len(codes), 1 << table, np.uint32) for table, codes in enumerate(found)]
+    return _merged(np.concatenate(found), np.concatenate(bits))
+
+
+def _merged(
     codes: NDArray[np.int64], bits: NDArray[np.uint32]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Each code once, with all of its bits, where it has some."""
@@ -194,22 +212,22 @@ def _near(
     most = np.where(small[rows], MAX_BITS_SMALL, MAX_BITS).astype(np.uint8)
     near: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
     for one, two in neighbours(keys, looks.hashes[rows], most):
-        near.append(_close_ones(rows[one], rows[two], looks, small))
+        first, second = np.minimum(rows[one], rows[two]), np.maximum(rows[one], rows[two])
+        close = _are_near(first, second, looks, small)
+        near.append(first[close] * len(looks.plain) + second[close])
     return np.concatenate(near)
 
 
-def _close_ones(
+def _are_near(
     one: NDArray[np.intp], two: NDArray[np.intp], looks: Looks, small: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Of some pairs those whose thumbnails are near, as first * count + second."""
-    near: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+) -> NDArray[np.bool_]:
+    """Whether the thumbnails of each of some pairs are near."""
+    near = np.zeros(len(one), np.bool_)
     for at in range(0, len(one), _CHUNK):
         first, second = one[at : at + _CHUNK], two[at : at + _CHUNK]
         tiny = small[first] & (looks.sizes[first] == looks.sizes[second]).all(axis=1)
-        close = near_thumbs(looks.thumbs[first], looks.thumbs[second], tiny)
-        low = np.minimum(first[close], second[close])
-        near.append(low * len(looks.plain) + np.maximum(first[close], second[close]))
-    return np.concatenate(near)
+        near[at : at + _CHUNK] = near_thumbs(looks.thumbs[first], looks.thumbs[second], tiny)
+    return near
 
 
 def _join(parent: NDArray[np.intp], first: NDArray[np.intp], second: NDArray[np.intp]) -> None:

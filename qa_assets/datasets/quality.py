@@ -20,9 +20,10 @@ from qa_assets.core.records.quality import (
 )
 from qa_assets.core.tables import read_columns
 from qa_assets.datasets.alike import alike, pairs_bytes
+from qa_assets.datasets.class_table import sorted_by
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.measured import measured
-from qa_assets.datasets.near_duplicates import Looks, groups
+from qa_assets.datasets.near_duplicates import Looks, groups, tables_of
 
 PLAIN_ENTROPY, PLAIN_CONTRAST = 0.5, 0.01
 """Below either (bits; share of the range) a picture has too little to see to be compared."""
@@ -47,19 +48,20 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
         earlier: Earlier judgements; pairs of samples that one of them compared are not compared
             again. The outcome is the same without.
     """
-    look = measured(snapshot)
     samples = _samples(snapshot)
-    numbers: dict[str, NDArray[Any]] = dict(look.numbers)
-    numbers |= {name: samples[name].to_numpy() for name in SIZES}
+    sides = {name: samples[name].to_numpy() for name in SIZES}
+    sizes = np.stack([*sides.values()], axis=1)
+    look = measured(snapshot, tables_of(sizes))
+    numbers: dict[str, NDArray[Any]] = {**look.numbers, **sides}
     plain = (numbers["entropy"] < PLAIN_ENTROPY) | (numbers["contrast"] < PLAIN_CONTRAST)
-    sizes = np.stack([numbers[name] for name in SIZES], axis=1)
     looks = Looks(look.hashes, look.thumbs, look.buckets, plain, sizes)
     before = earlier("") if earlier else None
     pairs = alike(snapshot, samples["id"], looks, before)
     group = groups(pairs, len(plain))
     codes = samples["label"].indices.to_numpy(zero_copy_only=False)
     distance, which, typical = _oddness(numbers, codes)
-    odd = _oddest(samples, numbers, distance, which, typical)
+    farthest = _farthest(distance)
+    odd = _oddest(samples, numbers, distance, which, typical, farthest)
     counts = np.bincount(group[group >= 0]) if (group >= 0).any() else np.zeros(0, np.int64)
     mixed = _mixed(group, codes, len(counts))
     judged: dict[str, Any] = {
@@ -83,16 +85,20 @@ def quality(snapshot: DatasetSnapshot, earlier: Earlier | None = None) -> Sample
             QUALITY: _written(samples, judged),
             PAIRS: pairs_bytes(pairs, looks, snapshot.version),
             **pictures,
-            **_sheet(snapshot, odd, before),
+            **_sheet(snapshot, odd, before, farthest),
         },
     )
 
 
 def _sheet(
-    snapshot: DatasetSnapshot, odd: Sequence[OddSample], before: Record | None
+    snapshot: DatasetSnapshot,
+    odd: Sequence[OddSample],
+    before: Record | None,
+    rows: NDArray[np.intp],
 ) -> Mapping[str, bytes]:
     shown = [(o.id, o.label) for o in odd]
-    return {ODDEST: sheet_of(snapshot, shown, before, ODDEST)} if odd else {}
+    places = dict(zip((o.id for o in odd), rows.tolist(), strict=True))
+    return {ODDEST: sheet_of(snapshot, shown, before, ODDEST, places)} if odd else {}
 
 
 def _samples(snapshot: DatasetSnapshot) -> Columns:
@@ -146,8 +152,8 @@ def _oddness(
     distance = np.zeros(len(codes))
     which = np.zeros(len(codes), np.int32)
     typical = np.zeros(len(codes))
-    by_class = np.argsort(codes, kind="stable")
-    classes = np.split(by_class, np.flatnonzero(np.diff(codes[by_class])) + 1)
+    by_class, starts = sorted_by(codes)
+    classes = np.split(by_class, starts[1:])
     for place, values in enumerate(numbers.values()):
         least = float(np.std(values)) / 2
         if not least:
@@ -174,16 +180,20 @@ def _median(values: NDArray[Any]) -> float:
     return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
+def _farthest(distance: NDArray[np.float64]) -> NDArray[np.intp]:
+    odd = np.flatnonzero(distance > ODD_FROM)
+    return odd[np.argsort(-distance[odd], kind="stable")][:NAMED_ODD]
+
+
 def _oddest(
     samples: Columns,
     numbers: Mapping[str, NDArray[Any]],
     distance: NDArray[np.float64],
     which: NDArray[np.int32],
     typical: NDArray[np.float64],
+    rows: NDArray[np.intp],
 ) -> tuple[OddSample, ...]:
     names = [*numbers]
-    odd = np.flatnonzero(distance > ODD_FROM)
-    order = odd[np.argsort(-distance[odd], kind="stable")][:NAMED_ODD]
     return tuple(
         OddSample(
             id=samples["id"][i].as_py(),
@@ -194,7 +204,7 @@ def _oddest(
             typical=float(typical[i]),
             distance=float(distance[i]),
         )
-        for i in order.tolist()
+        for i in rows.tolist()
     )
 
 

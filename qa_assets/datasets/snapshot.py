@@ -23,7 +23,7 @@ from qa_assets.datasets.collected import Collected
 from qa_assets.datasets.contact_sheet import contact_sheet
 from qa_assets.datasets.hints import hinted
 from qa_assets.datasets.intake import Intake
-from qa_assets.datasets.merge import classes_of, merge, refuse_unusable, version_of
+from qa_assets.datasets.merge import classes_of, coded, merge, refuse_unusable, version_of
 from qa_assets.datasets.settings import DatasetSettings
 from qa_assets.datasets.shards import Earlier, ShardWriter, earlier_shards, measured_alike
 from qa_assets.datasets.source import RawSample, format_named
@@ -91,7 +91,9 @@ def snapshot(
         remark_counts=counts,
         files=found.files(),
     )
-    record = replace(record, files={**record.files, CONTACT_SHEET: contact_sheet(record, before)})
+    labels = coded(found.merged.columns["label"])
+    sheet = contact_sheet(record, found.merged.keys, labels, before)
+    record = replace(record, files={**record.files, CONTACT_SHEET: sheet})
     same = earlier(record.version) if earlier else None
     return same if isinstance(same, DatasetSnapshot) and _equal(same, record, scratch) else record
 

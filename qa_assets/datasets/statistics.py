@@ -25,11 +25,12 @@ from qa_assets.core.records.datasets import (
     VersionNumbers,
 )
 from qa_assets.core.records.quality import QUALITY, SampleQuality
-from qa_assets.core.tables import read_columns, read_table, table_bytes
+from qa_assets.core.tables import read_columns, read_first, read_table, table_bytes
 from qa_assets.datasets import sketches
 from qa_assets.datasets.class_table import by_class
 from qa_assets.datasets.measured import shards_by_digest, thumbnails
 from qa_assets.datasets.measures import MEASURES
+from qa_assets.datasets.merge import coded
 from qa_assets.datasets.shards import measured_by
 from qa_assets.datasets.sketches import (
     Sketch,
@@ -76,7 +77,7 @@ def statistics(
         CLASS_BARS: bars(list(counts), list(counts.values())),
         SKETCHES: _written({**_of_words(samples), **_merged(by_shard.values())}),
         SHARD_SKETCHES: _kept_shards(by_shard),
-        LOOKS: table_bytes(_looks(snapshot)),
+        LOOKS: _looks(snapshot, usable),
     }
     if usable is not None:
         files |= _kept(usable, same=usable.version == snapshot.version)
@@ -95,25 +96,29 @@ def statistics(
 
 def _columns(snapshot: DatasetSnapshot, quality: SampleQuality) -> Any:
     """The columns that are summarised; few different words stand there once each."""
-    words = [LABEL, "group", ATTRIBUTES]
-    columns = [*words, "width", "height", "bytes"]
-    samples: Any = read_table(snapshot, SAMPLES, columns, words=words)
-    for name in words:
-        ordered = sorted(samples[name].cat.categories)
-        samples[name] = samples[name].cat.reorder_categories(ordered)
-    measured = read_table(quality, QUALITY, MEASURES)
-    for name in MEASURES:
-        samples[name] = measured[name]
-    return samples
+    import pyarrow as pa
+
+    words, sizes = [LABEL, "group", ATTRIBUTES], ["width", "height", "bytes"]
+    samples = read_columns(snapshot.files[SAMPLES], [*words, *sizes], words=words)
+    measured = read_columns(quality.files[QUALITY], MEASURES)
+    columns = {name: coded(samples[name]) for name in words}
+    columns |= {name: samples[name] for name in sizes}
+    columns |= {name: measured[name] for name in MEASURES}
+    return pa.table(columns).to_pandas(split_blocks=True)
 
 
-def _looks(snapshot: DatasetSnapshot) -> "pd.DataFrame":
-    """Thumbnails of the samples with the smallest digests, so any."""
+def _looks(snapshot: DatasetSnapshot, before: DatasetStatistics | None) -> bytes:
+    """Thumbnails of the samples with the smallest digests, so any; most were there before."""
     import pandas as pd
 
-    thumbs = thumbnails(snapshot, MOST_LOOKS)
-    ids = read_columns(snapshot.files[SAMPLES], ["id"])["id"].slice(0, MOST_LOOKS)
-    return pd.DataFrame({"id": ids.to_pandas(), "thumb": [row.tobytes() for row in thumbs]})
+    ids: list[str] = read_first(snapshot.files[SAMPLES], "id", MOST_LOOKS)
+    known: dict[str, bytes] = {}
+    if before is not None and LOOKS in before.files:
+        known = dict(read_table(before, LOOKS)[["id", "thumb"]].to_numpy())
+    new = [place for place, sample in enumerate(ids) if sample not in known]
+    found = thumbnails(snapshot, np.array(new, np.intp))
+    known |= {ids[place]: row.tobytes() for place, row in zip(new, found, strict=True)}
+    return table_bytes(pd.DataFrame({"id": ids, "thumb": [known[sample] for sample in ids]}))
 
 
 def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:

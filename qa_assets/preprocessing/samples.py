@@ -82,16 +82,24 @@ def labels_of(splits: DatasetSplits, split: Split) -> dict[str, tuple[str, str]]
 
 
 def read_payloads(
-    snapshot: DatasetSnapshot, wanted: frozenset[str] | None = None
+    snapshot: DatasetSnapshot,
+    wanted: frozenset[str] | None = None,
+    places: NDArray[np.integer] | None = None,
 ) -> "Iterator[tuple[str, bytes]]":
     """Id and raw bytes of each wanted sample (all of them by default), a few MiB in memory.
 
     They come in the order in which they were packed.
+
+    Args:
+        snapshot: Where they are.
+        wanted: Their ids.
+        places: Their rows of the sample table, instead of ids.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = None if wanted is None else _packed_at(snapshot, wanted)
+    there = places if wanted is None else _places(snapshot, wanted)
+    rows = None if there is None else np.sort(packed_rows(snapshot)[there])
     before = 0
     for name in sorted(n for n in snapshot.files if n.startswith("payload-")):
         body = snapshot.files[name]
@@ -105,14 +113,16 @@ def read_payloads(
             before = after
 
 
-def _packed_at(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.int64]:
-    """Row of each wanted sample among all payloads, sorted."""
+def packed_rows(snapshot: DatasetSnapshot) -> NDArray[np.int64]:
+    """Row of each sample of the sample table among all payloads."""
+    return read_columns(snapshot.files[ROWS], ["row"])["row"].to_numpy().astype(np.int64)
+
+
+def _places(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.intp]:
     import pyarrow as pa
 
     ids = read_columns(snapshot.files[SAMPLES], ["id"])["id"]
-    there = compute().is_in(ids, pa.array(sorted(wanted), pa.string()))
-    rows = read_columns(snapshot.files[ROWS], ["row"])["row"].filter(there)
-    return np.sort(rows.to_numpy().astype(np.int64))
+    return np.flatnonzero(compute().is_in(ids, pa.array(sorted(wanted), pa.string())))
 
 
 def _unpacked(shard: Any, rows: NDArray[np.int64]) -> "Iterator[tuple[str, bytes]]":

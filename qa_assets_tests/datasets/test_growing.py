@@ -199,7 +199,7 @@ def test_comparing_what_is_new_finds_what_comparing_all_finds(
     count = old + new
     thumbs = (kinds[draw.integers(0, 3, count)] + draw.random((count, 64)) * 12).astype(np.uint8)
     hashes = draw.integers(0, 8, (count, 2)).astype(np.uint64)
-    near, plain = buckets.buckets(thumbs), draw.random(count) < 0.1
+    near, plain = buckets.buckets(thumbs).T, draw.random(count) < 0.1
     looks = Looks(hashes, thumbs, near, plain, np.full((count, 2), 10))
     added = np.zeros(count, np.bool_)
     added[draw.permutation(count)[:new]] = True
@@ -211,7 +211,7 @@ def test_comparing_what_is_new_finds_what_comparing_all_finds(
         patch.setattr(buckets, "FULL_BUCKET", full)
         patch.setattr(buckets, "REACH", reach)
         there = np.flatnonzero(~added)
-        few = Looks(hashes[there], thumbs[there], near[there], plain[there], looks.sizes[there])
+        few = Looks(hashes[there], thumbs[there], near[:, there], plain[there], looks.sizes[there])
         was = find(few, lambda one, two: confirm(there[one], there[two]))
         known = Pairs(there[was.first], there[was.second], was.tables, was.same)
         whole = find(looks, confirm)
