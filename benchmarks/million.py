@@ -1,7 +1,7 @@
 """Peak memory and time of each data asset on a million small pictures, made up.
 
 Each asset runs in a process of its own, with its inputs from the store, as in the graph.
-Usage: python -m benchmarks.million [SAMPLES] [idx | npz | webdataset | image_folder | zip]
+Usage: python -m benchmarks.million [SAMPLES] [LAYOUT], one of ``WRITE``
 """
 
 import io
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE, CLASSES, BLOCK = 12, 10, 1 << 14
+SIDE, CLASSES, CAMERAS, BLOCK = 12, 10, 3, 1 << 14
 STEPS = ("dataset_snapshot", "sample_quality", "dataset_statistics", "dataset_splits")
 CODE = """
 import json, resource, sys, time
@@ -99,12 +99,23 @@ def write_zip(place: Path, samples: int) -> None:
             out.writestr(f"{kind}/{number:07d}.png", body)
 
 
+def write_manifest(place: Path, samples: int) -> None:
+    """One zip of pictures in one folder, with a table of three columns."""
+    rows = ["filename,label,camera"]
+    with zipfile.ZipFile(place, "w") as out:
+        for number, kind, body in _files(samples):
+            out.writestr(f"images/{number:07d}.png", body)
+            rows.append(f"images/{number:07d}.png,{kind},{number % CAMERAS}")
+        out.writestr("labels.csv", "\n".join(rows))
+
+
 WRITE: dict[str, Callable[[Path, int], None]] = {
     "idx": write_idx,
     "npz": write_npz,
     "webdataset": write_webdataset,
     "image_folder": write_image_folder,
     "zip": write_zip,
+    "manifest": write_manifest,
 }
 
 

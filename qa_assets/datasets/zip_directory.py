@@ -31,7 +31,13 @@ def infos(stream: IO[bytes]) -> Iterator[list[ZipInfo]]:
     Raises:
         BadZipFile: It is none, split or damaged; other ``ZIP_ERRORS`` for what is unusual.
     """
-    place = _place(stream)
+    asked, place = _asked(stream), _place(stream)
+    if asked is None:
+        with ZipFile(stream) as whole:
+            yield whole.infolist()
+        return
+    if asked != (place.start, place.size):
+        raise BadZipFile("Unusual end of the central directory")
     for piece in _pieces(stream, place):
         with _archive(stream, place, piece) as few:
             yield few.infolist()
@@ -48,6 +54,42 @@ class _Place(NamedTuple):
     start: int
     size: int
     said: int
+
+
+def _asked(stream: IO[bytes]) -> tuple[int, int] | None:
+    """Start and size of the directory that the library would read whole; none if it is small.
+
+    So the library, of whatever version, is the judge of the end of the directory.
+    """
+    try:
+        ZipFile(_Watched(stream)).close()
+    except _LargeRead as read:
+        return read.start, read.size
+    return None
+
+
+class _LargeRead(Exception):
+    """A large directory is about to be read."""
+
+    def __init__(self, start: int, size: int) -> None:
+        super().__init__(start, size)
+        self.start, self.size = start, size
+
+
+class _Watched:
+    """A file that has no large part read but its end."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._most = stream.seek(0, 2) - _END.size
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """As of any file."""
+        start = self._stream.tell()
+        if size > _PIECE and start + size <= self._most:
+            raise _LargeRead(start, size)
+        return self._stream.read(size)
 
 
 def _place(stream: IO[bytes]) -> _Place:

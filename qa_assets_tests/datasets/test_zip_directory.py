@@ -82,7 +82,7 @@ def damaged(draw: Callable[[st.SearchStrategy[int]], int], body: bytes) -> bytes
     return bytes(changed[: draw(st.just(len(body)) | st.integers(0, len(body)))])
 
 
-@pytest.mark.parametrize("piece", [1, 70, 1 << 18])
+@pytest.mark.parametrize("piece", [57, 100, 1 << 16])
 @settings(deadline=None)
 @given(body=archives())
 def test_every_member_is_there_as_the_library_has_it(piece: int, body: bytes) -> None:
@@ -97,7 +97,7 @@ def test_what_the_library_refuses_is_refused_with_its_words(data: st.DataObject)
     body = data.draw(archives())
     body = damaged(data.draw, body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zip_directory, "_PIECE", data.draw(st.sampled_from([50, 1 << 18])))
+        patch.setattr(zip_directory, "_PIECE", data.draw(st.sampled_from([57, 1 << 16])))
         ours = said(pieced, body)
     assert ours in ([BadZipFile, "it is one part of a split archive"], said(whole, body))
 
