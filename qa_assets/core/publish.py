@@ -32,6 +32,7 @@ def publish(
     target: Path,
     *,
     immutable: Path | None = None,
+    given: Path | None = None,
     digests: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Write ``files`` and their manifest as the folder ``target``, atomically.
@@ -44,6 +45,7 @@ def publish(
         target: The folder.
         immutable: Files below this folder were published before: they are linked, not copied, so
             that the next version of a dataset takes no second copy of what it keeps.
+        given: Files below this folder are moved, not copied.
         digests: SHA-256 of each file as it was just taken, which is not taken again: what is read
             back now comes from memory, and who reads the folder verifies it.
 
@@ -62,13 +64,13 @@ def publish(
         manifest: dict[str, str] = {}
         marks: dict[str, Mark | None] = {}
         # links first: they count as changes of their files, which are remembered a tick later
-        for name, body in sorted(files.items(), key=lambda f: not _linkable(f[1], immutable)):
+        for name, body in sorted(files.items(), key=lambda f: not _below(f[1], immutable)):
             place = draft / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            if not (_linkable(body, immutable) and _linked(place, body, name, marks)):
-                _write(place, body)
+            if not (_below(body, immutable) and _linked(place, body, name, marks)):
+                _bring(place, body, given)
                 marks[name] = mark_of(place)
-            manifest[name] = digests[name] if digests else digest_file(place)
+            manifest[name] = (digests or {}).get(name) or digest_file(place)
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
         for folder in {p.parent for p in draft.rglob("*")}:
             sync_folder(folder)
@@ -186,9 +188,18 @@ def _write(place: Path, body: bytes | Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _linkable(body: bytes | Path, immutable: Path | None) -> TypeGuard[Path]:
-    """Whether it is a file that stays as it is."""
-    return isinstance(body, Path) and immutable is not None and body.is_relative_to(immutable)
+def _below(body: bytes | Path, folder: Path | None) -> TypeGuard[Path]:
+    return isinstance(body, Path) and folder is not None and body.is_relative_to(folder)
+
+
+def _bring(place: Path, body: bytes | Path, given: Path | None) -> None:
+    """Move a file that was made for this, write any other."""
+    if _below(body, given):
+        with body.open("rb") as stream:
+            os.fsync(stream.fileno())
+        body.rename(place)
+    else:
+        _write(place, body)
 
 
 def _linked(place: Path, body: Path, name: str, marks: dict[str, Mark | None]) -> bool:

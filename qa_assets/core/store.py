@@ -57,7 +57,10 @@ class LocalStore:
         self._memory = root / "verified.json"
 
     def put(self, files: Content) -> str:
-        """Publish; what is there already is verified, and replaced where it was damaged."""
+        """Publish; what is there already is verified, and replaced where it was damaged.
+
+        Files in the store's scratch folder are moved from there.
+        """
         recall(self._memory)
         manifest = manifest_of(files)
         digest = digest_json(manifest)
@@ -65,7 +68,8 @@ class LocalStore:
         if target.exists() and not _intact(target):
             shutil.rmtree(target)
         if not target.exists():
-            publish(files, target, immutable=self.root / "objects", digests=manifest)
+            objects, scratch = self.root / "objects", self.root / "scratch"
+            publish(files, target, immutable=objects, given=scratch, digests=manifest)
         keep(self._memory)
         return digest
 

@@ -37,7 +37,6 @@ TABLE = (
     *("copies", "bytes", "format", "width", "height", "mode"),
 )
 _OF_CONTENT = ["bytes", "format", "width", "height", "mode"]
-_DISTINCT = ("id", "name")
 _SLICE = 1 << 16
 """Rows of the sample table that are written at once."""
 
@@ -148,13 +147,13 @@ def _parquet(place: Path, schema: "pa.Schema", pieces: "Iterable[pa.Table]") -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    words = [n for n in schema.names if n not in _DISTINCT]
+    words = [f.name for f in schema if pa.types.is_dictionary(f.type)]
     # digits of a digest take twice as long to pack as to write; words are text to any reader
     options: Mapping[str, Any] = {
         "compression": {n: "none" if n == "id" else "lz4" for n in schema.names},
         "use_dictionary": words,
         "write_statistics": False,
-        "store_schema": not any(pa.types.is_dictionary(kind) for kind in schema.types),
+        "store_schema": not words,
     }
     with pq.ParquetWriter(place, schema, **options) as out:
         for piece in pieces:

@@ -29,7 +29,7 @@ MAX_BITS, MAX_BITS_SMALL = 12, 24
 SMALL = 20
 """Below so many pixels of the shorter side a block of the thumbnail averages so few pixels that a
 JPEG copy is no longer as near: the limits for small pictures hold, and their pixels decide."""
-_CHUNK = 1 << 16
+_CHUNK = 1 << 12
 Confirm = Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
 """Whether each of some pairs that may look the same do so."""
 

@@ -18,7 +18,7 @@ from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import MEASURES_SHARD, PAYLOAD_SHARD
 from qa_assets.core.tables import compute
 from qa_assets.datasets import keys
-from qa_assets.datasets.contents import FACTS, Waiting
+from qa_assets.datasets.contents import FACTS, WORDS, Waiting
 from qa_assets.datasets.pictures import Picture
 
 if TYPE_CHECKING:
@@ -170,11 +170,11 @@ def earlier_shards(snapshot: Record | None, folder: Path) -> Earlier:
     facts: list[pa.Table] = []
     pairs = [*pairs_of(snapshot, folder)] if snapshot else []
     for pair in pairs:
-        file = pq.ParquetFile(pair.measures, read_dictionary=["format", "mode", "noticed"])
-        said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
-        if said.get(_MEASURED_BY) == measured_by().encode():
-            found.append(pair)
-            facts.append(file.read(columns=list(FACTS)))
+        with pq.ParquetFile(pair.measures, read_dictionary=WORDS, memory_map=True) as file:
+            said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
+            if said.get(_MEASURED_BY) == measured_by().encode():
+                found.append(pair)
+                facts.append(file.read(columns=list(FACTS)))
     return Earlier(tuple(found), tuple(facts), whole=len(found) == len(pairs))
 
 
@@ -223,7 +223,7 @@ def _thinned(pair: Pair, wanted: NDArray[np.bool_], folder: Path, prefix: str) -
     import pyarrow.parquet as pq
 
     new = Pair(folder / f"{prefix}{pair.payloads.name}", folder / f"{prefix}{pair.measures.name}")
-    measures = pq.read_table(pair.measures, read_dictionary=["format", "mode", "noticed"])
+    measures = pq.read_table(pair.measures, read_dictionary=WORDS)
     left = measures.filter(pa.array(wanted))
     _write_measures(left, new.measures)
     spelt = keys.spelt(keys.of_column(left["key"]))

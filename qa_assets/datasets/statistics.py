@@ -25,7 +25,7 @@ from qa_assets.core.records.datasets import (
     VersionNumbers,
 )
 from qa_assets.core.records.quality import QUALITY, SampleQuality
-from qa_assets.core.tables import read_columns, read_first, read_table, table_bytes
+from qa_assets.core.tables import columns_bytes, read_columns, read_first, table_bytes
 from qa_assets.datasets import sketches
 from qa_assets.datasets.class_table import by_class
 from qa_assets.datasets.measured import shards_by_digest, thumbnails
@@ -109,16 +109,15 @@ def _columns(snapshot: DatasetSnapshot, quality: SampleQuality) -> Any:
 
 def _looks(snapshot: DatasetSnapshot, before: DatasetStatistics | None) -> bytes:
     """Thumbnails of the samples with the smallest digests, so any; most were there before."""
-    import pandas as pd
-
     ids: list[str] = read_first(snapshot.files[SAMPLES], "id", MOST_LOOKS)
     known: dict[str, bytes] = {}
     if before is not None and LOOKS in before.files:
-        known = dict(read_table(before, LOOKS)[["id", "thumb"]].to_numpy())
+        looks = read_columns(before.files[LOOKS])
+        known = dict(zip(looks["id"].to_pylist(), looks["thumb"].to_pylist(), strict=True))
     new = [place for place, sample in enumerate(ids) if sample not in known]
     found = thumbnails(snapshot, np.array(new, np.intp))
     known |= {ids[place]: row.tobytes() for place, row in zip(new, found, strict=True)}
-    return table_bytes(pd.DataFrame({"id": ids, "thumb": [known[sample] for sample in ids]}))
+    return columns_bytes({"id": ids, "thumb": [known[sample] for sample in ids]})
 
 
 def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:

@@ -42,7 +42,7 @@ def linked(place: Path, source: Path) -> bool:
     return place.stat().st_ino == source.stat().st_ino
 
 
-@pytest.mark.parametrize("case", ["kept", "elsewhere", "no folder stays", "not measured"])
+@pytest.mark.parametrize("case", ["kept", "elsewhere", "no folder stays", "kept, not measured"])
 def test_a_file_that_stays_as_it_is_is_linked_and_any_other_copied(
     tmp_path: Path, case: str
 ) -> None:
@@ -53,12 +53,29 @@ def test_a_file_that_stays_as_it_is_is_linked_and_any_other_copied(
         {"shard": source, "new": b"new"},
         tmp_path / "made",
         immutable=None if case == "no folder stays" else tmp_path / "kept",
-        digests=None if case == "not measured" else {"shard": digest_bytes(b"shard")},
+        digests=None if case.endswith("not measured") else {"shard": digest_bytes(b"shard")},
     )
-    assert linked(tmp_path / "made" / "shard", source) is (case == "kept")
+    assert linked(tmp_path / "made" / "shard", source) is case.startswith("kept")
     assert (tmp_path / "made" / "shard").read_bytes() == source.read_bytes() == b"shard"
     assert verify(tmp_path / "made") == manifest
     assert set(manifest) == {"shard", "new"}
+
+
+def test_a_file_that_was_made_for_it_is_moved(tmp_path: Path) -> None:
+    source = tmp_path / "scratch" / "run" / "shard"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(b"shard")
+    inode = source.stat().st_ino
+    publish({"shard": source}, tmp_path / "made", given=tmp_path / "scratch")
+    assert not source.exists()
+    assert (tmp_path / "made" / "shard").stat().st_ino == inode
+    assert verify(tmp_path / "made") == {"shard": digest_bytes(b"shard")}
+
+
+def test_a_digest_that_is_not_that_of_the_file_is_found_by_whoever_reads(tmp_path: Path) -> None:
+    publish({"a": b"a"}, tmp_path / "made", digests={"a": digest_bytes(b"other")})
+    with pytest.raises(InputRefused):
+        verify(tmp_path / "made")
 
 
 def test_a_kept_file_that_has_vanished_is_not_published_by_its_name_alone(tmp_path: Path) -> None:
