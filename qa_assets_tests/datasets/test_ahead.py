@@ -23,6 +23,21 @@ def raws(count: int) -> Iterator[RawSample]:
     return (RawSample(str(n), "a", "", bytes(n)) for n in range(count))
 
 
+@pytest.fixture(autouse=True)
+def threads_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand small samples to the threads too."""
+    monkeypatch.setattr(ahead, "SMALL_BYTES", 0)
+
+
+@pytest.mark.parametrize("size", [4095, 4096])
+def test_small_samples_stay_in_this_thread(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(ahead, "SMALL_BYTES", 4096)
+    few = [RawSample(str(n), "a", "", bytes(size)) for n in range(9)]
+    with ThreadPoolExecutor(MOST_THREADS) as pool:
+        found = {thread for _, thread in looked_at(few, lambda _: threading.get_ident(), pool)}
+    assert (found == {threading.get_ident()}) is (size < 4096)
+
+
 @pytest.mark.parametrize("count", [0, 1, CHUNK, 10 * CHUNK + 3])
 def test_samples_keep_their_order(count: int) -> None:
     with ThreadPoolExecutor(MOST_THREADS) as pool:
@@ -44,7 +59,7 @@ def test_what_is_read_ahead_is_bounded() -> None:
             assert len(read) <= place + CHUNK * (MOST_THREADS + 2)
     heavy = [RawSample(str(n), "a", "", bytes(ahead.CHUNK_BYTES)) for n in range(9)]
     chunks = ahead._chunks(heavy)  # pyright: ignore[reportPrivateUsage]
-    assert [len(chunk) for chunk in chunks] == [1] * 9
+    assert [(len(chunk), size) for chunk, size in chunks] == [(1, ahead.CHUNK_BYTES)] * 9
 
 
 def test_a_fault_in_a_thread_is_raised_here() -> None:
