@@ -74,12 +74,16 @@ def try_out(
 ) -> None:
     """Print what the data is like and what is odd about it; nothing needs to be configured."""
     from qa_assets.console import Voice
+    from qa_assets.core.errors import InputRefused
     from qa_assets.datasets.remedies import remedies
     from qa_assets.try_out import is_table, try_pictures, try_table
 
-    voice = Voice(as_json=json)
+    voice, table = Voice(as_json=json), is_table(path)
+    if against is not None and not table:
+        what = "is no table of columns; --against compares tables."
+        raise InputRefused.of("USAGE", str(path), what, "qa run compares versions of pictures.")
     with remedies():
-        for section in try_table(path, against) if is_table(path) else try_pictures(path):
+        for section in try_table(path, against) if table else try_pictures(path):
             voice.table(section.title, section.columns, section.rows)
     voice.say("Next: put the path into a defs.yaml (copy qa_assets/defs/digits) and `qa run` it.")
 

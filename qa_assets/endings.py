@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from qa_assets.core.errors import EnvironmentFault, Problem, QaError
+from qa_assets.core.errors import EnvironmentFault, Problem, QaError, environment_fault
 
 
 def ended(command: Callable[[], Any]) -> int:
@@ -24,8 +24,7 @@ def ended(command: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = _report([Problem("INTERRUPTED", "qa", "was stopped; what was made is kept.")], 3)
     except OSError as error:
-        where = str(error.filename or "")
-        code = _report([Problem("ENV_PERMISSION", where, str(error.strerror or error))], 3)
+        code = _report(environment_fault(error, "a file").problems, 3)
     except Exception as error:
         code = _unexpected(error)
     return code or 0

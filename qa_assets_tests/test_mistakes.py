@@ -1,6 +1,8 @@
 """What a user does wrong, in this process: code, item, remedy and exit code, never a traceback."""
 
+import errno
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,8 +13,10 @@ import pytest
 from qa_assets.cli import main
 from qa_assets.config import read_pipeline
 from qa_assets.core.errors import EnvironmentFault
+from qa_assets.endings import ended
 from qa_assets.runs import dagster_instance, execute
 from qa_assets_tests.conftest import Project, new_project
+from qa_assets_tests.datasets.samples import picture, write
 
 Call = Callable[..., tuple[int, list[dict[str, str]]]]
 
@@ -179,3 +183,50 @@ def test_what_is_no_dataset_is_refused_with_what_would_be_right(
     assert (exit_code, problem["code"]) == (2, code)
     assert remedy in problem["remedy"]
     assert not (tmp_path / "o").exists()
+
+
+def test_a_table_is_not_compared_with_pictures(tmp_path: Path, call: Call) -> None:
+    inputs(tmp_path)
+    words = ("try", str(tmp_path / "words"), "--against", str(tmp_path / "table.csv"))
+    exit_code, (problem,) = call(*words)
+    assert (exit_code, problem["code"], problem["item"]) == (2, "USAGE", str(tmp_path / "words"))
+    assert "--against compares tables" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "remedy"),
+    [(errno.ENOSPC, "ENV_DISK_FULL", "Free"), (errno.EACCES, "ENV_PERMISSION", "owns")],
+)
+def test_what_the_system_refuses_has_its_own_code_and_remedy(
+    number: int, code: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Arrow raises it where a disk is full: with a number, and no file."""
+
+    def refused() -> None:
+        raise OSError(number, f"Error writing bytes to file. Detail: [errno {number}]")
+
+    assert ended(refused) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"error {code} " in said
+    assert remedy in said
+
+
+def test_a_folder_that_may_not_be_listed_is_set_aside(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"set/{c}/{n}.png": picture(9 * k + n) for k, c in enumerate(("cat", "dog", "shut"))
+             for n in range(3)}  # fmt: skip
+    write(tmp_path, files)
+    listed, access, shut = os.scandir, os.access, str(tmp_path / "set/shut")
+
+    def scandir(path: str) -> object:
+        if str(path).rstrip(os.sep) == shut:
+            raise PermissionError(errno.EACCES, "Permission denied", shut)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != shut and access(path, mode))
+    out = str(tmp_path / "out")
+    exit_code, (problem,) = call("inspect", "dataset", str(tmp_path / "set"), "--out", out)
+    assert (exit_code, problem["code"], problem["item"]) == (1, "NAME_PERMISSION", "shut")
+    assert json.loads((tmp_path / "out/summary.json").read_text())["kept"] == 6

@@ -1,5 +1,6 @@
 """One input judged by itself: what is usable, what is set aside, what should stop a release."""
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -206,9 +207,7 @@ def _of_classes(path: Path, files: "pd.DataFrame", options: Options) -> Iterable
     largest, smallest = max(counts.values()), min(counts.values())
     if largest > LARGEST_RATIO * smallest:
         label = min(counts, key=counts.__getitem__)
-        what = (
-            f"has {smallest} samples, the largest class {largest}: at most {LARGEST_RATIO:g} to 1."
-        )
+        what = f"has {smallest} samples, the largest {largest}: at most {LARGEST_RATIO:g} to 1."
         yield Problem("SET_IMBALANCE", visible(label), what)
 
 
@@ -216,7 +215,8 @@ def _class_folders(path: Path) -> list[str]:
     if not path.is_dir():
         return []
     plain = (p for p in path.iterdir() if p.is_dir() and not p.is_symlink())
-    return [p.name for p in plain if not ignored(p.name) and not any(p.iterdir())]
+    may_be_read = (p for p in plain if not ignored(p.name) and os.access(p, os.R_OK | os.X_OK))
+    return [p.name for p in may_be_read if not any(p.iterdir())]
 
 
 def _conflicts(files: Any) -> Iterable[Problem]:
