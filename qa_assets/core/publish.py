@@ -37,8 +37,9 @@ def publish(
 ) -> dict[str, str]:
     """Write ``files`` and their manifest as the folder ``target``, atomically.
 
-    A temporary sibling is written and synced, the manifest last, then renamed, then the parent is
-    synced. Where ``target`` is already there, it stays as it is: its name is its content.
+    A temporary sibling is written, the manifest last, synced as a whole (which file systems do in
+    one go), then renamed, then the parent is synced. Where ``target`` is already there, it stays as
+    it is: its name is its content.
 
     Args:
         files: What the folder is to hold.
@@ -72,8 +73,7 @@ def publish(
                 marks[name] = mark_of(place)
             manifest[name] = (digests or {}).get(name) or digest_file(place)
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
-        for folder in {p.parent for p in draft.rglob("*")}:
-            sync_folder(folder)
+        _sync(draft)
         draft.chmod(0o755)
         _rename(draft, target)
         sync_folder(target.parent)
@@ -158,6 +158,7 @@ def replace_file(path: Path, body: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write(draft, body)
+            sync_file(draft)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -184,7 +185,21 @@ def _write(place: Path, body: bytes | Path) -> None:
         else:
             with body.open("rb") as source:
                 shutil.copyfileobj(source, stream, 1 << 20)
-        stream.flush()
+
+
+def _sync(draft: Path) -> None:
+    """Make all of a folder durable."""
+    inside = sorted(draft.rglob("*"))
+    for path in inside:
+        if not path.is_dir():
+            sync_file(path)
+    for folder in {path.parent for path in inside}:
+        sync_folder(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable."""
+    with path.open("r+b" if os.name == "nt" else "rb") as stream:  # Windows wants to write it
         os.fsync(stream.fileno())
 
 
@@ -195,8 +210,6 @@ def _below(body: bytes | Path, folder: Path | None) -> TypeGuard[Path]:
 def _bring(place: Path, body: bytes | Path, given: Path | None) -> None:
     """Move a file that was made for this, write any other."""
     if _below(body, given):
-        with body.open("rb") as stream:
-            os.fsync(stream.fileno())
         body.rename(place)
     else:
         _write(place, body)

@@ -63,7 +63,8 @@ def merge(found: "pa.Table") -> Merged:
 
     ids = keys.of_column(found["key"])
     order = keys.order(ids)
-    starts = np.flatnonzero(~keys.repeats(ids[order]))
+    ordered = ids[order]
+    starts = np.flatnonzero(~keys.repeats(ordered))
     copies = np.diff(np.append(starts, len(order)))
     first = order[starts]  # a place in ``found`` for every content
     grouped = first.copy()  # where its group is taken from
@@ -85,7 +86,8 @@ def merge(found: "pa.Table") -> Merged:
     columns["part"] = _sides(columns["part"], repeated, np.flatnonzero(~bad))
     columns |= {n: coded(columns[n]) for n in ("label", "group", "part", "attributes")}
     columns["copies"] = pa.array(copies[~bad].astype(np.int64))
-    return Merged(ids[first], first, pa.table(columns), repeated, conflicts)
+    kept = ordered if len(first) == len(ordered) else ids[first]
+    return Merged(kept, first, pa.table(columns), repeated, conflicts)
 
 
 def _repeated(

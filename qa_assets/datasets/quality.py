@@ -23,6 +23,7 @@ from qa_assets.datasets.alike import alike, pairs_bytes
 from qa_assets.datasets.class_table import sorted_by
 from qa_assets.datasets.contact_sheet import sheet_of
 from qa_assets.datasets.measured import measured
+from qa_assets.datasets.merge import coded
 from qa_assets.datasets.near_duplicates import Looks, groups, tables_of
 
 PLAIN_ENTROPY, PLAIN_CONTRAST = 0.5, 0.01
@@ -107,41 +108,40 @@ def _samples(snapshot: DatasetSnapshot) -> Columns:
     for name, columns in ((SAMPLES, ["id", "name", "label", *SIZES]), (PARTS, ["part"])):
         words = [n for n in columns if n in _WORDS]
         found = read_columns(snapshot.files[name], columns, words=words)
-        wanted |= {n: _whole(found[n]) for n in found.column_names}
+        wanted |= {n: coded(found[n]) if n in words else _whole(found[n]) for n in columns}
     return wanted
 
 
 def _whole(column: Any) -> Any:
-    """A column as one array; its chunks are already of one dictionary."""
+    """A column as one array."""
     import pyarrow as pa
 
-    one = column.unify_dictionaries().combine_chunks()
+    one = column.combine_chunks()
     return one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
 
 
 def _written(samples: Columns, judged: Mapping[str, Any]) -> bytes:
-    """The table of all samples as Parquet, written piece by piece."""
+    """The table of all samples as Parquet, written piece by piece; words are text to any reader."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    columns: dict[str, Any] = {"id": samples["id"], **{n: samples[n] for n in _WORDS}}
+    for name, values in judged.items():
+        codes, words = values if isinstance(values, tuple) else (values, None)
+        columns[name] = pa.array(codes)
+        if words is not None:
+            columns[name] = coded(pa.DictionaryArray.from_arrays(codes, pa.array(words)))
+    table = pa.table(columns)
     options: Mapping[str, Any] = {
         "compression": {"id": "none", **dict.fromkeys((*_WORDS, *judged), "lz4")},
         "use_dictionary": [*_WORDS, "noticed", "group", "odd_measure"],
         "write_statistics": False,
+        "store_schema": False,
     }
-    out, file = io.BytesIO(), None
-    for start in range(0, len(samples["id"]), _SLICE):
-        rows: dict[str, Any] = {"id": samples["id"].slice(start, _SLICE)}
-        rows |= {n: samples[n].slice(start, _SLICE).dictionary_decode() for n in _WORDS}
-        for name, values in judged.items():
-            codes, words = values if isinstance(values, tuple) else (values, None)
-            piece = pa.array(codes[start : start + _SLICE])
-            rows[name] = pa.array(words, pa.string()).take(piece) if words else piece
-        table = pa.table(rows)
-        file = file or pq.ParquetWriter(out, table.schema, **options)
-        file.write_table(table)
-    if file:
-        file.close()
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, table.schema, **options) as file:
+        for start in range(0, len(table), _SLICE):
+            file.write_table(table.slice(start, _SLICE))
     return out.getvalue()
 
 
