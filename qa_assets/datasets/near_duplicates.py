@@ -125,13 +125,6 @@ def find(looks: Looks, confirm: Confirm, before: Before | None = None) -> Pairs:
     return Pairs(first, second, tables, same)
 
 
-def groups(pairs: Pairs, count: int) -> NDArray[np.int64]:
-    """Number of the group of each picture, -1 where it looks like no other."""
-    parent = np.arange(count)
-    _join(parent, pairs.first[pairs.same], pairs.second[pairs.same])
-    return _numbered(parent)
-
-
 def _none() -> Pairs:
     nowhere = np.zeros(0, np.intp)
     return Pairs(nowhere, nowhere, np.zeros(0, np.uint32), np.zeros(0, np.bool_))
@@ -228,26 +221,3 @@ def _are_near(
         tiny = small[first] & (looks.sizes[first] == looks.sizes[second]).all(axis=1)
         near[at : at + _CHUNK] = near_thumbs(looks.thumbs[first], looks.thumbs[second], tiny)
     return near
-
-
-def _join(parent: NDArray[np.intp], first: NDArray[np.intp], second: NDArray[np.intp]) -> None:
-    """Union-find, path halving."""
-    for one, two in zip(first.tolist(), second.tolist(), strict=True):
-        a, b = _root(parent, one), _root(parent, two)
-        if a != b:
-            parent[max(a, b)] = min(a, b)
-
-
-def _root(parent: NDArray[np.intp], place: int) -> int:
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = int(parent[place])
-    return place
-
-
-def _numbered(parent: NDArray[np.intp]) -> NDArray[np.int64]:
-    while (parent[parent] != parent).any():
-        parent = parent[parent]
-    counts = np.bincount(parent, minlength=len(parent))
-    numbers = np.cumsum(counts > 1) - 1
-    return np.where(counts[parent] > 1, numbers[parent], -1).astype(np.int64)

@@ -22,9 +22,10 @@ from qa_assets.core.tables import read_columns
 from qa_assets.datasets.alike import alike, pairs_bytes
 from qa_assets.datasets.class_table import sorted_by
 from qa_assets.datasets.contact_sheet import sheet_of
+from qa_assets.datasets.look_groups import groups
 from qa_assets.datasets.measured import measured
 from qa_assets.datasets.merge import coded
-from qa_assets.datasets.near_duplicates import Looks, groups, tables_of
+from qa_assets.datasets.near_duplicates import Looks, tables_of
 
 PLAIN_ENTROPY, PLAIN_CONTRAST = 0.5, 0.01
 """Below either (bits; share of the range) a picture has too little to see to be compared."""
