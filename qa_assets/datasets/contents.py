@@ -1,6 +1,6 @@
 """What is known of a content, whatever it is called: its facts and the measures of its look."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,18 @@ _NUMBERS = {"bytes": np.int64, "width": np.int64, "height": np.int64}
 Row = tuple[bytes, int, str, int, int, str, str]
 
 
+class _Held(NamedTuple):
+    place: int
+    row: Row
+    warmth: float
+    luma: NDArray[np.uint8]
+
+
 class Waiting:
     """Decoded pictures, measured together with others of their size."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[int, int], list[tuple[int, Row, NDArray[np.uint8]]]] = {}
+        self._held: dict[tuple[int, int], list[_Held]] = {}
         self._pixels = self._count = 0
         self._order: list[int] = []
         self._measured: list[pa.Table] = []
@@ -42,7 +49,7 @@ class Waiting:
         row = (key, size, picture.format, picture.width, picture.height, picture.mode,
                ",".join(picture.noticed))  # fmt: skip
         held = self._held.setdefault((luma.shape[0], luma.shape[1]), [])
-        held.append((self._count, row, luma))
+        held.append(_Held(self._count, row, picture.warmth, luma))
         self._pixels, self._count = self._pixels + luma.size, self._count + 1
         if self._pixels > _HELD_PIXELS:
             self._measure()
@@ -61,18 +68,18 @@ class Waiting:
             step = max(1, _BATCH_PIXELS // (height * width))
             for start in range(0, len(held), step):
                 some = held[start : start + step]
-                self._order += [place for place, _, _ in some]
-                self._measured.append(_measured([(row, luma) for _, row, luma in some]))
+                self._order += [one.place for one in some]
+                self._measured.append(_measured(some))
         self._held, self._pixels = {}, 0
 
 
-def _measured(held: "list[tuple[Row, NDArray[np.uint8]]]") -> "pa.Table":
+def _measured(held: list[_Held]) -> "pa.Table":
     import pyarrow as pa
 
-    look = measure(np.stack([luma for _, luma in held]))
-    facts: dict[str, Any] = dict(
-        zip(FACTS, zip(*(row for row, _ in held), strict=True), strict=True)
-    )
+    warmth = np.array([one.warmth for one in held], np.float32)
+    look = measure(np.stack([one.luma for one in held]), warmth)
+    rows = zip(*(one.row for one in held), strict=True)
+    facts: dict[str, Any] = dict(zip(FACTS, rows, strict=True))
     columns: dict[str, Any] = {
         "key": pa.array(facts["key"], pa.binary(keys.WIDTH)),
         # The shape of a thinned picture may round; the sides are those of the picture itself.

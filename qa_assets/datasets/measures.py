@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 LEVELS = 256
 QUANTILES = {"p01": 0.01, "p05": 0.05, "p50": 0.5, "p95": 0.95, "p99": 0.99}
 """Brightness below which that share of the pixels lies."""
-MEASURES = ("brightness", "contrast", *QUANTILES, "entropy", "sharpness", "aspect")
-"""Columns of numbers; all but entropy (bits), sharpness and aspect are in [0, 1]."""
+MEASURES = ("brightness", "contrast", *QUANTILES, "entropy", "sharpness", "aspect", "warmth")
+"""Columns of numbers; all but entropy (bits), sharpness, aspect and warmth are in [0, 1]."""
 HASHES, THUMB = ("hash_a", "hash_b"), "thumb"
 SIDE = 8
 """Blocks a side of the hash and of the thumbnail."""
@@ -44,11 +44,12 @@ def thinned(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return luma[::step, ::step].copy() if step > 1 else luma
 
 
-def measure(stack: NDArray[np.uint8]) -> Look:
+def measure(stack: NDArray[np.uint8], warmth: NDArray[np.float32] | None = None) -> Look:
     """Measure pictures of one size.
 
     Args:
         stack: Grey values, shape (picture, height, width).
+        warmth: Mean red minus mean blue of each, taken when it was decoded; 0 by default.
 
     Brightness is the mean and contrast the standard deviation over pixels in [0, 1]; entropy that
     of the grey values; sharpness the standard deviation of the discrete Laplacian in [0, 1].
@@ -57,6 +58,7 @@ def measure(stack: NDArray[np.uint8]) -> Look:
     numbers = _of_histograms(_histograms(stack), height * width)
     numbers["sharpness"] = _sharpness(stack)
     numbers["aspect"] = np.full(count, width / height)
+    numbers["warmth"] = np.zeros(count) if warmth is None else warmth.astype(np.float64)
     light = stack.astype(np.float32)
     grid = _blocks(light, SIDE + 1)
     hashes = {"hash_a": _bits(grid, 2)[:, :SIDE], "hash_b": _bits(grid, 1)[:, :, :SIDE]}

@@ -34,6 +34,7 @@ _ORIENTATION, _TURNS = 0x0112, range(1, 9)
 _TURNED_BY = frozenset({"exif", "xmp", "XML:com.adobe.xmp"})
 """What a picture may say that it has to be turned by."""
 _ICC_SIGNATURE = slice(36, 40)
+_WHITE, _WARMTH_SIDE = 255, 128
 _HEAD = 1 << 10
 """First bytes, by which a file is told that is none of ours."""
 _OURS = (png.SIGNATURE, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
@@ -50,6 +51,8 @@ class Picture:
         mode: Pixel layout, such as ``L`` or ``RGB``.
         noticed: Codes of what is odd about it although it is used.
         luma: Its grey values as a viewer shows it, shape (height, width).
+        warmth: Mean red minus mean blue, in [-1, 1]; 0 of a grey picture. Where a decoder swaps
+            the two, grey values hardly tell.
     """
 
     format: str
@@ -58,6 +61,7 @@ class Picture:
     mode: str
     noticed: tuple[str, ...] = ()
     luma: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
+    warmth: float = field(default=0.0, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +151,23 @@ def _decode(image: "Image", payload: bytes) -> Picture | Refusal:
             f"stores pixels as {stored}, which 8 bits a channel would clip.",
             "Convert it to 8-bit grey or RGB with a scale that you choose.",
         )
-    luma = np.asarray(eight_bits(turned(image), "L"))
+    upright = turned(image)
+    luma = np.asarray(eight_bits(upright, "L"))
     if image.format == "PNG" and _ends_black(image, luma) and png.lacks_rows(payload):
         return _TRUNCATED
     name = "JPEG" if image.format == "MPO" else str(image.format)
     noticed = [*_odd_mode(image, stored), *_odd_metadata(image), *_trailing(name, payload)]
     if luma.min() == luma.max():
         noticed.append("IMG_BLANK")
-    return Picture(name, image.width, image.height, stored, tuple(noticed), luma)
+    warmth = 0.0 if stored in GREY else _warmth(eight_bits(upright, "RGB"))
+    return Picture(name, image.width, image.height, stored, tuple(noticed), luma, warmth)
+
+
+def _warmth(image: "Image") -> float:
+    """Of some pixels of each side, as many as say it."""
+    step = -(-max(image.size) // _WARMTH_SIDE)
+    pixels = np.asarray(image)[::step, ::step]
+    return float(pixels[..., 0].mean() - pixels[..., 2].mean()) / _WHITE
 
 
 def _ends_black(image: "Image", luma: NDArray[np.uint8]) -> bool:

@@ -39,9 +39,9 @@ class SampleQuality(Record):
     """What each sample is like, which ones look the same, and which are unlike their class.
 
     Files: ``quality.parquet``: one row a sample, sorted by id: id, label, part, noticed, the
-    measures (brightness, contrast, percentiles, entropy, sharpness, aspect, width, height), group
-    (number of its group of alike samples, -1 without), oddness (largest robust distance from its
-    class) and odd_measure. ``pairs.parquet``: the pairs of rows that were compared closely, and
+    measures (brightness, contrast, percentiles, entropy, sharpness, aspect, warmth, width, height),
+    group (number of its group of alike samples, -1 without), oddness (largest robust distance from
+    its class) and odd_measure. ``pairs.parquet``: the pairs of rows that were compared closely, and
     whether they look the same. One ``<measure>.svg`` a histogram. ``oddest.png``.
 
     Attributes:
