@@ -16,6 +16,7 @@ from qa_assets.core.records.behavior import BehaviorReport, EdgeCase, EdgeCases,
 from qa_assets.core.records.comparison import FLIPS, ReleaseComparison, SliceChange
 from qa_assets.core.records.datasets import (
     CONTACT_SHEET,
+    ROWS,
     SAMPLES,
     DatasetSnapshot,
     DatasetSplits,
@@ -77,6 +78,7 @@ def snapshot(classes: tuple[str, ...] = CLASSES, **changes: Any) -> DatasetSnaps
         files={
             SAMPLES: table_bytes(pd.DataFrame(rows)),
             "payload-00000.parquet": table_bytes(pd.DataFrame(shard)),
+            ROWS: table_bytes(pd.DataFrame({"row": range(len(IDS))})),
             CONTACT_SHEET: png(3, side=160),
         },
     )
