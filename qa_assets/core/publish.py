@@ -64,16 +64,21 @@ def publish(
     try:
         manifest: dict[str, str] = {}
         marks: dict[str, Mark | None] = {}
+        brought: list[Path] = []
         # links first: they count as changes of their files, which are remembered a tick later
         for name, body in sorted(files.items(), key=lambda f: not _below(f[1], immutable)):
             place = draft / name
             place.parent.mkdir(parents=True, exist_ok=True)
             if not (_below(body, immutable) and _linked(place, body, name, marks)):
                 _bring(place, body, given)
+                brought.append(place)
                 marks[name] = mark_of(place)
             manifest[name] = (digests or {}).get(name) or digest_file(place)
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
-        _sync(draft)
+        for place in (*brought, draft / MANIFEST):
+            sync_file(place)
+        for folder in {p.parent for p in draft.rglob("*")}:
+            sync_folder(folder)
         draft.chmod(0o755)
         _rename(draft, target)
         sync_folder(target.parent)
@@ -187,19 +192,9 @@ def _write(place: Path, body: bytes | Path) -> None:
                 shutil.copyfileobj(source, stream, 1 << 20)
 
 
-def _sync(draft: Path) -> None:
-    """Make all of a folder durable."""
-    inside = sorted(draft.rglob("*"))
-    for path in inside:
-        if not path.is_dir():
-            sync_file(path)
-    for folder in {path.parent for path in inside}:
-        sync_folder(folder)
-
-
 def sync_file(path: Path) -> None:
     """Make the bytes of a file durable."""
-    with path.open("r+b" if os.name == "nt" else "rb") as stream:  # Windows wants to write it
+    with path.open("r+b") as stream:  # Windows asks for the right to write it
         os.fsync(stream.fileno())
 
 
