@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -62,23 +62,10 @@ def publish(
     except OSError as error:
         raise environment_fault(error, str(target)) from error
     try:
-        manifest: dict[str, str] = {}
-        marks: dict[str, Mark | None] = {}
-        brought: list[Path] = []
-        # links first: they count as changes of their files, which are remembered a tick later
-        for name, body in sorted(files.items(), key=lambda f: not _below(f[1], immutable)):
-            place = draft / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if not (_below(body, immutable) and _linked(place, body, name, marks)):
-                _bring(place, body, given)
-                brought.append(place)
-                marks[name] = mark_of(place)
-            manifest[name] = (digests or {}).get(name) or digest_file(place)
+        marks, brought = _fill(draft, files, immutable, given)
+        manifest = {name: (digests or {}).get(name) or digest_file(draft / name) for name in marks}
         _write(draft / MANIFEST, canonical_json(manifest) + b"\n")
-        for place in (*brought, draft / MANIFEST):
-            sync_file(place)
-        for folder in {p.parent for p in draft.rglob("*")}:
-            sync_folder(folder)
+        _sync(draft, brought)
         draft.chmod(0o755)
         _rename(draft, target)
         sync_folder(target.parent)
@@ -88,6 +75,35 @@ def publish(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return manifest
+
+
+def _fill(
+    draft: Path, files: Content, immutable: Path | None, given: Path | None
+) -> tuple[dict[str, Mark | None], list[str]]:
+    """Bring the files into the folder.
+
+    Returns:
+        What tells each from a touched one, where that is known; and those that are not linked.
+    """
+    marks: dict[str, Mark | None] = {}
+    brought: list[str] = []
+    # links first: they count as changes of their files, which are remembered a tick later
+    for name, body in sorted(files.items(), key=lambda f: not _below(f[1], immutable)):
+        place = draft / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not (_below(body, immutable) and _linked(place, body, name, marks)):
+            _bring(place, body, given)
+            marks[name] = mark_of(place)
+            brought.append(name)
+    return marks, brought
+
+
+def _sync(draft: Path, brought: Sequence[str]) -> None:
+    """Make a folder durable; what was linked is so already."""
+    for name in (*brought, MANIFEST):
+        sync_file(draft / name)
+    for folder in {path.parent for path in draft.rglob("*")}:
+        sync_folder(folder)
 
 
 def verify(folder: Path) -> dict[str, str]:

@@ -113,8 +113,12 @@ def keep(memory: Path) -> None:
         return
     draft = draft_file(memory)
     with contextlib.suppress(OSError):  # it is read again instead
-        draft.write_text(json.dumps([[m, *entry] for m, entry in fresh.items()]), encoding="ascii")
-        draft.replace(memory)
+        try:
+            rows = [[mark, *entry] for mark, entry in fresh.items()]
+            draft.write_text(json.dumps(rows), encoding="ascii")
+            draft.replace(memory)
+        finally:
+            draft.unlink(missing_ok=True)
     _HELD[memory] = set(fresh)
 
 

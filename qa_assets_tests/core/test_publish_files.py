@@ -114,6 +114,29 @@ def test_every_file_and_every_name_is_synced(tmp_path: Path) -> None:
     assert synced(lambda: replace_file(tmp_path / "pointer", b"")) == 1 + 1
 
 
+def test_all_but_what_was_linked_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file, the manifest, the folder and the one above; a copy in place of a link too."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "kept" / "a").write_bytes(b"a")
+
+    def files() -> dict[str, bytes | Path]:
+        (tmp_path / "scratch" / "b").write_bytes(b"b")
+        return {"a": tmp_path / "kept" / "a", "b": tmp_path / "scratch" / "b"}
+
+    where = {"immutable": tmp_path / "kept", "given": tmp_path / "scratch"}
+    found = files()
+    assert synced(lambda: publish(found, tmp_path / "x", **where)) == 2 + 2
+
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr("qa_assets.core.publish.link", refuse)
+    found = files()
+    assert synced(lambda: publish(found, tmp_path / "y", **where)) == 3 + 2
+    assert verify(tmp_path / "x") == verify(tmp_path / "y")
+
+
 def test_one_file_is_read_whatever_became_of_the_others(tmp_path: Path) -> None:
     manifest = publish(FILES, tmp_path / "x")
     assert read_verified(tmp_path / "x", "deep/b.bin") == (FILES["deep/b.bin"], manifest)
