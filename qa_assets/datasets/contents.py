@@ -89,26 +89,6 @@ def _measured(held: list[_Held]) -> "pa.Table":
     columns = {name: columns[name] for name in FACTS}
     columns |= {name: pa.array(look.numbers[name]) for name in MEASURES}
     columns |= {name: pa.array(look.hashes[name]) for name in HASHES}
-    columns[THUMB] = packed(look.thumbs)
-    columns[BUCKETS] = packed(buckets(look.thumbs))
+    columns[THUMB] = keys.column(look.thumbs)
+    columns[BUCKETS] = keys.column(buckets(look.thumbs))
     return pa.table(columns)
-
-
-def packed(rows: NDArray[Any]) -> "pa.Array":
-    """The bytes of each row, as an Arrow column."""
-    import pyarrow as pa
-
-    whole = np.ascontiguousarray(rows)
-    width = whole.shape[1] * whole.itemsize
-    return pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(width), len(whole), [None, pa.py_buffer(whole)]
-    )
-
-
-def unpacked(column: Any, kind: type) -> NDArray[Any]:
-    """The rows that :func:`packed` made a column of, shape (row, number)."""
-    whole = column.combine_chunks() if hasattr(column, "chunks") else column
-    width = whole.type.byte_width
-    body = np.frombuffer(whole.buffers()[1], np.uint8) if len(whole) else np.zeros(0, np.uint8)
-    start = whole.offset * width
-    return body[start : start + len(whole) * width].view(kind).reshape(len(whole), -1)

@@ -48,24 +48,21 @@ _PICKLE = (
     "numpy.savez(file, x=pictures, y=labels)."
 )
 _TABLE = "Save it as CSV or Parquet."
+_ABOVE = "Give the folder above the one that it lies in."
 FILES: Mapping[bytes, Foreign] = {
     b"7z\xbc\xaf\x27\x1c": Foreign("a 7z archive", _UNPACK),
     b"Rar!": Foreign("a RAR archive", _UNPACK),
     b"BZh": Foreign("packed with bzip2", _UNPACK),
     b"\xfd7zXZ\0": Foreign("packed with xz", _UNPACK),
     b"\x28\xb5\x2f\xfd": Foreign("packed with zstd", _UNPACK),
-    b"\x80\x02": Foreign("a pickle", _PICKLE),
-    b"\x80\x03": Foreign("a pickle", _PICKLE),
-    b"\x80\x04": Foreign("a pickle", _PICKLE),
-    b"\x80\x05": Foreign("a pickle", _PICKLE),
+    **dict.fromkeys((b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"), Foreign("a pickle", _PICKLE)),
     b"\x89HDF\r\n\x1a\n": Foreign("HDF5", _ARRAYS),
     b"MATLAB 5.0": Foreign("a MATLAB file", _ARRAYS),
     b"\x93NUMPY": Foreign("one NumPy array", _ARRAYS),
     b"SQLite format 3\0": Foreign("a SQLite database", _TABLE),
     b"\xd0\xcf\x11\xe0": Foreign("an Excel file", _TABLE),
     b"ARROW1": Foreign("an Arrow file", _TABLE),
-    b"\x89PNG": Foreign("one picture", "Give the folder above the one that it lies in."),
-    b"\xff\xd8\xff": Foreign("one picture", "Give the folder above the one that it lies in."),
+    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff"), Foreign("one picture", _ABOVE)),
 }
 """Kinds of files that hold data sets elsewhere."""
 

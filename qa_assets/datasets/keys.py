@@ -36,20 +36,28 @@ class Index:
         return False
 
 
-def of_column(column: Any) -> Keys:
-    """The keys of an Arrow column of ``WIDTH`` bytes each, without a copy where it is one chunk."""
+def of_column(column: Any, kind: type[np.generic] = np.uint8) -> NDArray[Any]:
+    """The rows of an Arrow column of so many bytes each, without a copy where it is one chunk.
+
+    Args:
+        column: As of :func:`column`.
+        kind: What the bytes are.
+    """
     packed = column.combine_chunks() if hasattr(column, "chunks") else column
+    width, each = packed.type.byte_width, np.dtype(kind).itemsize
     buffer = np.frombuffer(packed.buffers()[1], np.uint8) if len(packed) else np.zeros(0, np.uint8)
-    start = packed.offset * WIDTH
-    return buffer[start : start + len(packed) * WIDTH].reshape(len(packed), WIDTH)
+    start = packed.offset * width
+    body = buffer[start : start + len(packed) * width]
+    return body.view(kind).reshape(len(packed), width // each)
 
 
-def column(keys: Keys) -> "pa.Array":
-    """The keys as an Arrow column."""
+def column(rows: NDArray[Any]) -> "pa.Array":
+    """The bytes of each row, such as keys, as an Arrow column."""
     import pyarrow as pa
 
-    body = pa.py_buffer(np.ascontiguousarray(keys))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(WIDTH), len(keys), [None, body])
+    whole = np.ascontiguousarray(rows)
+    kind = pa.binary(whole.shape[1] * whole.itemsize)
+    return pa.FixedSizeBinaryArray.from_buffers(kind, len(whole), [None, pa.py_buffer(whole)])
 
 
 def spelt(keys: Keys) -> "pa.Array":

@@ -1,7 +1,7 @@
 """The measures of a snapshot's samples, in the order of its sample table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from qa_assets.core.digests import digest_bytes
 from qa_assets.core.records.datasets import ROWS, DatasetSnapshot
 from qa_assets.core.tables import read_columns
 from qa_assets.core.unchanged import digest_of
+from qa_assets.datasets import keys
 from qa_assets.datasets.buckets import TABLES
-from qa_assets.datasets.contents import BUCKETS, unpacked
+from qa_assets.datasets.contents import BUCKETS
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
 from qa_assets.preprocessing.samples import packed_rows
 
@@ -54,14 +55,21 @@ class Packed:
     rows: NDArray[np.integer]
 
     def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.uint8]:
-        rows = self.rows[places]
-        found = np.empty((len(rows), self.pieces[0].shape[1]), np.uint8)
-        start = 0
-        for piece in self.pieces:
-            here = np.flatnonzero((rows >= start) & (rows < start + len(piece)))
-            found[here] = piece[rows[here] - start]
-            start += len(piece)
-        return found
+        sizes = [len(piece) for piece in self.pieces]
+        return _taken(self.rows[places], sizes, self.pieces.__getitem__)
+
+
+def _taken(
+    rows: NDArray[np.integer], sizes: Sequence[int], piece: Callable[[int], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """Some rows of the thumbnails of all shards; a shard without one is not asked for."""
+    found, start = np.empty((len(rows), SIDE * SIDE), np.uint8), 0
+    for number, size in enumerate(sizes):
+        here = np.flatnonzero((rows >= start) & (rows < start + size))
+        if len(here):
+            found[here] = piece(number)[rows[here] - start]
+        start += size
+    return found
 
 
 def measured(snapshot: DatasetSnapshot, tables: int = TABLES) -> Measured:
@@ -85,8 +93,8 @@ def measured(snapshot: DatasetSnapshot, tables: int = TABLES) -> Measured:
             values[rows] = shard[column].to_numpy()
         for place, column in enumerate(HASHES):
             hashes[rows, place] = shard[column].to_numpy()
-        thumbs.append(unpacked(shard[THUMB], np.uint8))
-        near[:, rows] = unpacked(shard[BUCKETS], np.uint32).T[:tables]
+        thumbs.append(keys.of_column(shard[THUMB]))
+        near[:, rows] = keys.of_column(shard[BUCKETS], np.uint32).T[:tables]
         told = shard["noticed"].cast("string").combine_chunks().dictionary_encode()
         places = [codes.setdefault(code, len(codes)) for code in told.dictionary.to_pylist()]
         noticed[rows] = np.array(places, np.int32)[told.indices.to_numpy()]
@@ -99,15 +107,13 @@ def thumbnails(
 ) -> NDArray[np.uint8]:
     """Mean grey of the blocks of some samples, by their rows of the sample table (all of them)."""
     packed = packed_rows(snapshot)
+    shards = shards_of(snapshot)
+
+    def piece(number: int) -> NDArray[np.uint8]:
+        return keys.of_column(_table(snapshot, shards[number][0], [THUMB])[THUMB])
+
     rows = packed if places is None else packed[places]
-    found, start = np.empty((len(rows), SIDE * SIDE), np.uint8), 0
-    for name, there in shards_of(snapshot):
-        here = np.flatnonzero((rows >= start) & (rows < start + len(there)))
-        if len(here):
-            shard = unpacked(_table(snapshot, name, [THUMB])[THUMB], np.uint8)
-            found[here] = shard[rows[here] - start]
-        start += len(there)
-    return found
+    return _taken(rows, [len(there) for _, there in shards], piece)
 
 
 def grown(version: str, samples: int) -> dict[bytes, bytes]:
