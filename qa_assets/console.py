@@ -34,8 +34,9 @@ class Voice:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         width = None if sys.stdout.isatty() else PLAIN_WIDTH
-        self.out = Console(highlight=False, width=width)
-        self.err = Console(stderr=True, highlight=False)
+        # text from data stays as it is: with emoji ":x:" would become a cross
+        self.out = Console(highlight=False, width=width, emoji=False)
+        self.err = Console(stderr=True, highlight=False, emoji=False)
 
     def say(self, text: str) -> None:
         """A line for a person."""

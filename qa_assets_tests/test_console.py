@@ -40,3 +40,15 @@ def test_where_there_is_no_terminal_each_finished_step_is_a_line(
     assert told == ["labels_flipped (clear): gate", "digits/release: made"]
     progress.report("nobody listens any more", 1.0)
     assert capsys.readouterr().err == ""
+
+
+def test_text_from_data_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice(as_json=False)
+    voice.problem(Problem("SET_EMPTY", "a:x:b", "holds :smile: and [red]."))
+    voice.say(":x:")
+    voice.table("t", ("c",), [(":warning:",)])
+    told = capsys.readouterr()
+    assert "a:x:b" in told.err
+    assert ":smile: and [red]" in told.err
+    assert ":x:" in told.out
+    assert ":warning:" in told.out
