@@ -52,6 +52,7 @@ class Collected:
         shards: The new contents.
         earlier: Those that an earlier snapshot has.
         base: Version of that snapshot, if all of its shards could be used.
+        stored: Whether the source holds files of pictures, and not arrays of their pixels.
     """
 
     taken: Taken
@@ -60,6 +61,7 @@ class Collected:
     shards: ShardWriter
     earlier: Earlier
     base: str = ""
+    stored: bool = True
 
     @cached_property
     def places(self) -> NDArray[np.intp]:
@@ -93,7 +95,7 @@ class Collected:
         given = np.ones(len(files), np.bool_)
         for met in self.taken.met:  # of samples that we named the first tells what to say
             given[met.start + 1 : met.start + met.count] &= not met.numbered
-        return remarks_of(files, remarks, counts, given)
+        return remarks_of(files, remarks, counts, given, stored=self.stored)
 
     def files(self) -> Mapping[str, bytes | Path]:
         """The files of its snapshot, written into the folder of the shards."""

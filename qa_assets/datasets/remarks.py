@@ -57,6 +57,8 @@ def remarks_of(
     noticed: Sequence[Remark],
     counts: Mapping[str, int],
     named: "NDArray[np.bool_] | None" = None,
+    *,
+    stored: bool = True,
 ) -> tuple[tuple[Remark, ...], dict[str, int]]:
     """Everything odd about the files that are used.
 
@@ -65,6 +67,7 @@ def remarks_of(
         noticed: What was noticed before, the first of each kind.
         counts: How often.
         named: Whose name is to be judged; all by default.
+        stored: Whether each is a file of its own, whose ending says a format.
 
     Returns:
         The first of each kind, and how many of each kind there are.
@@ -74,8 +77,8 @@ def remarks_of(
     kept = list(noticed)
     total = Counter(counts)
     judged = files if named is None else files.filter(pa.array(named))
-    found_in = (_of_pictures(files), _of_endings(judged), _of_names(judged["name"]))
-    for found in chain.from_iterable(found_in):
+    endings = _of_endings(judged) if stored else ()
+    for found in chain(_of_pictures(files), endings, _of_names(judged["name"])):
         kept += found.first[: max(0, NAMED - total[found.code])]
         total[found.code] += found.count
     return tuple(kept), {code: n for code, n in total.items() if n}

@@ -112,13 +112,14 @@ def collect(
     known = known_blocks(earlier, there) if old.whole else {}
     seen, grouping = keys.Index(there), _grouping(settings.group_pattern)
     intake = Intake(settings.limits, shards, seen, grouping, known)
-    read = reader.blocks if isinstance(reader, ReadsBlocks) else reader.read
+    arrays = isinstance(reader, ReadsBlocks)
+    read = reader.blocks if arrays else reader.read
     taken = intake.take(read(source, settings.limits))
     del intake
     tables = [*old.facts, *shards.facts()]
     facts = pa.concat_tables(tables).unify_dictionaries() if tables else None
     base = earlier.version if old.whole and isinstance(earlier, DatasetSnapshot) else ""
-    return Collected(taken, facts, merge(taken.found), shards, old, base)
+    return Collected(taken, facts, merge(taken.found), shards, old, base, stored=not arrays)
 
 
 def _keys_of(old: Earlier) -> keys.Keys:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.records.datasets import Quarantined
+from qa_assets.core.records.datasets import SAMPLES, Quarantined
+from qa_assets.core.tables import read_table
 from qa_assets.datasets.remedies import remedies
-from qa_assets.datasets.settings import SampleLimits
+from qa_assets.datasets.settings import DatasetSettings, SampleLimits
+from qa_assets.datasets.snapshot import snapshot
 from qa_assets.datasets.source import FORMATS, RawSample
 from qa_assets_tests.datasets.samples import grey, write
 
@@ -89,3 +91,16 @@ def test_the_file_that_is_wrong_is_named_with_its_remedy(
     write(tmp_path / "set", files)
     with pytest.raises(InputRefused, match=said):
         read("idx", tmp_path / "set")
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_pixels_of_an_array_are_called_says_nothing_of_a_format(
+    tmp_path: Path, missing: bool
+) -> None:
+    labels = np.array(["a", "" if missing else "b", "a", "b", "a", "b"])
+    names = np.array([f"{n}.jpg" for n in range(5)] + ["a:b.jpg"])
+    np.savez(tmp_path / "set.npz", x=PIXELS, y=labels, name=names)
+    settings = DatasetSettings(path="set.npz", format="npz")
+    taken = snapshot(settings, "s", tmp_path, tmp_path)
+    assert read_table(taken, SAMPLES)["name"].str.endswith(".jpg").all()
+    assert {r.code for r in taken.remarks} == {"NAME_PORTABLE"}
