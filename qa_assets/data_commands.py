@@ -85,7 +85,10 @@ def try_out(
     with remedies():
         for section in try_table(path, against) if table else try_pictures(path):
             voice.table(section.title, section.columns, section.rows)
-    voice.say("Next: put the path into a defs.yaml (copy qa_assets/defs/digits) and `qa run` it.")
+    if not table:
+        voice.say("Next: put the path into a defs.yaml (copy qa_assets/defs/digits), `qa run` it.")
+    elif against is None:
+        voice.say("Next: qa try NEWER --against this table says which columns moved.")
 
 
 def _list(text: str) -> tuple[str, ...]:

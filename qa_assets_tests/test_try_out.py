@@ -36,6 +36,7 @@ def test_a_table_is_compared_with_another(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "2 of 2 columns moved" in done.stdout
     assert "could not be compared" not in done.stdout
+    assert "qa run" not in done.stdout, "a pipeline is of pictures"
     write(tmp_path, {"c.csv": b"x,new\n" + b"1,2\n" * 500})
     done = qa("try", str(tmp_path / "c.csv"), "--against", str(tmp_path / "a.csv"), "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
