@@ -2,7 +2,8 @@
 
 The assets are made as a run makes them: from a store, each record verified when it is read. Every
 row is a process of its own; "with start" counts its start and its imports, "work" does not.
-Usage: python -m benchmarks.growing FOLDER (with MNIST's four files, packed or not)
+Usage: python -m benchmarks.growing FOLDER [LAYOUT] (with MNIST's four files, packed or not; as
+``idx`` or as an ``image_folder`` of PNG files)
 """
 
 import json
@@ -33,15 +34,24 @@ def read(folder: Path, name: str) -> Numbers:
     return read_idx(place, 1 if "labels" in name else 3)
 
 
-def write(folder: Path, pictures: Numbers, labels: Numbers) -> None:
-    """Two IDX files."""
+def write(folder: Path, pictures: Numbers, labels: Numbers, layout: str = "idx") -> None:
+    """Two IDX files, or a file a picture; those that are there stay."""
+    from qa_assets.datasets.stored_png import pngs_of
+
     folder.mkdir(parents=True, exist_ok=True)
+    if layout == "image_folder":
+        for number, (body, label) in enumerate(zip(pngs_of(pictures), labels, strict=True)):
+            place = folder / str(label) / f"{number:07d}.png"
+            if not place.exists():
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(body)
+        return
     for name, values in (("images-idx3", pictures), ("labels-idx1", labels)):
         head = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
         (folder / f"train-{name}-ubyte").write_bytes(head + values.tobytes())
 
 
-def make(root: Path) -> dict[str, float]:
+def make(root: Path, layout: str = "idx") -> dict[str, float]:
     """Bring the three assets up to date; seconds by what was counted."""
     import pandas
     import PIL.Image
@@ -61,7 +71,7 @@ def make(root: Path) -> dict[str, float]:
     assert all((qa_assets, pandas, PIL, pyarrow, quality, snapshot, statistics, *FORMATS))
     PIL.Image.preinit()  # imports its decoders
     config = SimpleNamespace(
-        dataset=DatasetSettings(path="set", format="idx"), splits=SplitSettings()
+        dataset=DatasetSettings(path="set", format=layout), splits=SplitSettings()
     )
     pipeline = SimpleNamespace(name="growing", config=config, root=root)
     graph, store, digests = artifacts.Collector(), LocalStore(root / "store"), dict[str, str]()
@@ -74,15 +84,15 @@ def make(root: Path) -> dict[str, float]:
     return {"wall": time.perf_counter() - wall, "cpu": spent, "reused": reused}
 
 
-def measure(root: Path) -> dict[str, float]:
+def measure(root: Path, layout: str) -> dict[str, float]:
     """The same in a process of its own, with its start."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     code = (
         "import json, sys; from pathlib import Path; from benchmarks.growing import make\n"
-        "print(json.dumps(make(Path(sys.argv[1]))))"
+        "print(json.dumps(make(Path(sys.argv[1]), sys.argv[2])))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(root), layout], capture_output=True, text=True, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -90,7 +100,7 @@ def measure(root: Path) -> dict[str, float]:
     return {**found, "whole wall": time.perf_counter() - began, "whole cpu": cpu}
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, layout: str = "idx") -> None:
     """Print one row a version, and what part of the full time it took."""
     pictures, labels = (read(folder, f"train-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
     new = round(len(pictures) * MORE)
@@ -101,13 +111,13 @@ def main(folder: Path) -> None:
     sys.stdout.write(f"{'version':26}{titles}   seconds\n")
     with tempfile.TemporaryDirectory(prefix="qa-growing-") as made:
         steps, full = Path(made) / "steps", Path(made) / "full"
-        write(steps / "set", pictures, labels)
-        write(full / "set", *grown)
-        rows = [(f"{len(pictures)} from nothing", measure(steps))]
-        write(steps / "set", *grown)
-        rows.append((f"{new} more", measure(steps)))
-        rows.append(("unchanged", measure(steps)))
-        rows.append((f"{len(grown[0])} from nothing", measure(full)))
+        write(steps / "set", pictures, labels, layout)
+        write(full / "set", *grown, layout)
+        rows = [(f"{len(pictures)} from nothing", measure(steps, layout))]
+        write(steps / "set", *grown, layout)
+        rows.append((f"{new} more", measure(steps, layout)))
+        rows.append(("unchanged", measure(steps, layout)))
+        rows.append((f"{len(grown[0])} from nothing", measure(full, layout)))
         if rows[2][1]["reused"] != len(ASSETS):
             sys.exit("the unchanged version was made again")
     for name, found in rows:
@@ -118,4 +128,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -29,8 +29,9 @@ class Artifact:
         name: Its name below the pipeline, such as ``edge_benchmark/ort_cpu``.
         make: The call that makes it: takes the records it reads by parameter name (all of them as
             ``records``, by artifact name, where it asks for that), a ``scratch`` folder where it
-            asks for one, an ``unfinished`` folder that stays where the work is cut off, and
-            ``earlier`` records of itself where it asks for them.
+            asks for one, an ``unfinished`` folder that stays where the work is cut off, a
+            ``memory`` folder that stays but may be lost, and ``earlier`` records of itself where
+            it asks for them.
         record: The kind of record that is made.
         reads: Kind of record by the name of each artifact it reads.
         rooms: Rooms whose code the result depends on.
@@ -128,6 +129,7 @@ def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> 
         offered = {
             "scratch": Path(scratch),
             "unfinished": store.root / "unfinished" / key,
+            "memory": store.root / "memory" / artifact.series.rpartition("/")[-1],
             "earlier": series.earlier,
         }
         digest = store.put(_call(artifact, loaded, offered).content())
@@ -208,7 +210,7 @@ class Collector:
 
         def declare(make: Callable[..., Record]) -> Callable[..., Record]:
             hints = get_type_hints(make)
-            given = ("return", "records", "scratch", "unfinished", "earlier")
+            given = ("return", "records", "scratch", "unfinished", "memory", "earlier")
             names = [n for n in hints if n not in given]
             artifact = Artifact(
                 name=name or make.__name__,

@@ -129,6 +129,17 @@ def tick_ns() -> int:
     return round((time.clock_getres(COARSE_CLOCK) if linux else LONGEST_TICK_S) * 1e9)
 
 
+def shows(changed_ns: int, begun: int) -> bool:
+    """Whether a change of a file from ``begun`` on has another time than the last one before.
+
+    Args:
+        changed_ns: When it was changed last, as its mark says.
+        begun: Nanoseconds since 1970.
+    """
+    fine = changed_ns % _COARSE_NS and os.name != "nt"  # Windows: the time of its making
+    return bool(fine) and begun - changed_ns > tick_ns()
+
+
 def _remember(mark: Mark, digest: str, begun: int) -> None:
     """Remember what was read, where a later change would show.
 
@@ -137,8 +148,7 @@ def _remember(mark: Mark, digest: str, begun: int) -> None:
         digest: SHA-256 of its bytes.
         begun: When it was, at the latest, as its mark says; nanoseconds since 1970.
     """
-    fine = mark.changed_ns % _COARSE_NS and os.name != "nt"  # Windows: the time of its making
-    if fine and mark.size >= LARGE and begun - mark.changed_ns > tick_ns():
+    if mark.size >= LARGE and shows(mark.changed_ns, begun):
         if len(_SEEN) >= _MOST:
             _SEEN.clear()
         _SEEN[mark] = digest, time.time()

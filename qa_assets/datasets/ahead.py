@@ -64,7 +64,7 @@ def _chunks(raws: Iterable[RawSample]) -> Iterator[tuple[list[RawSample], int]]:
     size = 0
     for raw in raws:
         chunk.append(raw)
-        size += len(raw.payload)
+        size += len(raw.payload) if isinstance(raw.payload, bytes) else raw.payload.size
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             yield chunk, size
             chunk, size = [], 0

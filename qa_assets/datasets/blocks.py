@@ -7,8 +7,8 @@ names and sides are read anew each time.
 
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -58,9 +58,28 @@ class Block:
     @property
     def digest(self) -> bytes:
         """Of everything that decides the payloads: pixels, shape, and how they are written."""
+        return self.digests(())[len(self.codes)]
+
+    def digests(self, counts: Collection[int]) -> dict[int, bytes]:
+        """That of its first so many samples, by their number; of all of them too."""
         digest = hashlib.sha256(f"{self.pixels.shape[1:]} {_writer()}".encode())
-        digest.update(np.ascontiguousarray(self.pixels).data)
-        return digest.digest()
+        found, whole = dict[int, bytes](), len(self.codes)
+        before = 0
+        for count in sorted({n for n in counts if n < whole} | {whole}):
+            digest.update(np.ascontiguousarray(self.pixels[before:count]).data)
+            found[count], before = digest.digest(), count
+        return found
+
+    def cut(self, start: int, end: int) -> "Block":
+        """Those of its samples from one place to another."""
+        rows = slice(start, end)
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            first=self.first + start,
+            codes=self.codes[rows],
+            called=self.called[rows],
+        )
 
     def samples(self) -> Iterator[RawSample]:
         """Each sample with its payload."""

@@ -3,9 +3,10 @@
 import errno
 import os
 import stat
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined
@@ -16,21 +17,37 @@ IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 MIB = 1 << 20
 _GUARDS = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 """Flags of ``os.open``, as far as the system has them."""
+_MARK, _WORD = struct.Struct("<QQQqq"), (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):  # as of ``source.RawSample``
     """A regular file below the source.
 
     Attributes:
         name: Relative to the source, POSIX, UTF-8.
         path: The file itself, no link.
-        stamp: Size in bytes and time of change in nanoseconds, without opening it.
+        mark: What tells it from a touched one, as of ``core.unchanged.Mark``, in few bytes.
     """
 
     name: str
     path: str
-    stamp: tuple[int, int]
+    mark: bytes
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size in bytes and time of change in nanoseconds, without opening it."""
+        _, _, size, modified_ns, _ = _MARK.unpack(self.mark)
+        return size, modified_ns
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.stamp[0]
+
+    @property
+    def changed_ns(self) -> int:
+        """When its inode was changed last, in nanoseconds since 1970."""
+        return _MARK.unpack(self.mark)[-1]
 
     def read(self, max_mib: float) -> bytes | Quarantined:
         """Its bytes, unless it is too large or no longer a regular file."""
@@ -47,12 +64,12 @@ def walk(source: Path) -> Iterator[FoundFile | Quarantined]:
     inside, top = source.resolve(), len(os.path.join(source, ""))  # noqa: PTH118
     while pending:
         path = pending.pop()
-        name = path[top:].rstrip(os.sep).replace(os.sep, "/")
-        if path.endswith(os.sep):
+        name = path[top:] if os.sep == "/" else path[top:].replace(os.sep, "/")
+        if name[-1] == "/":
             try:
                 pending += _children(path)
             except OSError as error:
-                yield unreadable(name, error)
+                yield unreadable(name[:-1], error)
         else:
             yield _judge(name, path, inside)
 
@@ -126,7 +143,7 @@ def ignored(name: str) -> bool:
 
 
 def _judge(name: str, path: str, inside: Path) -> FoundFile | Quarantined:
-    if shown(name) != name:
+    if not name.isascii() and shown(name) != name:
         return Quarantined(
             "NAME_ENCODING", shown(name), "has a name that is not UTF-8.", "Rename it."
         )
@@ -146,7 +163,12 @@ def _judge(name: str, path: str, inside: Path) -> FoundFile | Quarantined:
         return _link(name, "leads to a folder")
     if not stat.S_ISREG(status.st_mode):
         return _special(name)
-    return FoundFile(name, path, (status.st_size, status.st_mtime_ns))
+    return FoundFile(name, path, _mark_of(status))
+
+
+def _mark_of(status: os.stat_result) -> bytes:
+    numbers = (status.st_dev & _WORD, status.st_ino & _WORD, status.st_size)
+    return _MARK.pack(*numbers, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _link(name: str, what: str) -> Quarantined:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from qa_assets.datasets.blocks import Block, Known, Met
 from qa_assets.datasets.measures import thinned
 from qa_assets.datasets.pictures import Picture, Refusal, decoders_quiet, inspect_in_thread
 from qa_assets.datasets.remarks import NAMED
+from qa_assets.datasets.seen_files import SeenFiles
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.shards import ShardWriter
 from qa_assets.datasets.source import Finding, RawSample, shown
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 FOUND = ("key", "label", "group", "name", "part", "attributes")
 """Columns of what was found: one row a usable file."""
 _TEXTS = ("label", "group", "name", "part", "attributes")
-Judged = tuple[bytes, Picture | Refusal | None]
-"""Key of a sample, and what it is; None where that is known."""
 _BATCH_ROWS = 8192
 _DIGEST = hashlib.sha256
 
@@ -52,6 +51,20 @@ class Taken:
     met: list[Met]
 
 
+class _Looked(NamedTuple):
+    """What was seen of a sample.
+
+    Attributes:
+        key: Its digest.
+        judged: What it is; None where that is known.
+        payload: Its bytes, where that is not known.
+    """
+
+    key: bytes
+    judged: Picture | Refusal | Quarantined | None
+    payload: bytes = b""
+
+
 class Intake:
     """Takes samples one by one and keeps columns, so that a million of them fit in memory."""
 
@@ -62,9 +75,12 @@ class Intake:
         known: keys.Index,
         group_of: Callable[[RawSample], str] | None,
         blocks: Known | None = None,
+        files: SeenFiles | None = None,
     ) -> None:
         self._limits, self._shards, self._group_of = limits, shards, group_of
         self._seen, self._known, self._blocks = set[bytes](), known, blocks or {}
+        self._sizes = {len(rows) for rows in self._blocks.values()}
+        self._files = files or SeenFiles(None)
         self._taken = 0
         self._met: list[Met] = []
         self._pool: ThreadPoolExecutor | None = None
@@ -100,32 +116,56 @@ class Intake:
         return Taken(found, self._aside, self._noticed, self._counts, self._met)
 
     def _samples(self, raws: Iterable[RawSample]) -> None:
-        for raw, (key, judged) in looked_at(raws, self._inspected, self._pool):
-            if judged is None or key in self._seen or self._usable(raw, key, judged):
+        for raw, looked in looked_at(raws, self._inspected, self._pool):
+            key, judged = looked.key, looked.judged
+            if judged is None or key in self._seen or self._usable(raw, looked):
                 self._add(raw, key)
+            if key and not isinstance(raw.payload, bytes):
+                self._files.note(raw.payload, key)
 
-    def _inspected(self, raw: RawSample) -> Judged:
+    def _inspected(self, raw: RawSample) -> _Looked:
         """Its key and, where that was not seen yet, what it is; called in any thread."""
-        key = _DIGEST(raw.payload).digest()
-        if key in self._seen or key in self._known:
-            return key, None
-        judged = inspect_in_thread(raw.payload, self._limits)
+        body = raw.payload
+        if not isinstance(body, bytes):
+            key = self._files.key_of(body)
+            if key is not None and self._has(key):
+                return _Looked(key, None)
+            body = body.read(self._limits.max_file_mib)
+        if isinstance(body, Quarantined):
+            return _Looked(b"", body)
+        key = _DIGEST(body).digest()
+        if self._has(key):
+            return _Looked(key, None)
+        judged = inspect_in_thread(body, self._limits)
         if isinstance(judged, Picture) and judged.luma is not None:
-            judged = replace(judged, luma=thinned(judged.luma))  # what waits is small
-        return key, judged
+            luma = thinned(judged.luma)
+            judged = (
+                judged if luma is judged.luma else replace(judged, luma=luma)
+            )  # small ones wait
+        return _Looked(key, judged, body)
+
+    def _has(self, key: bytes) -> bool:
+        return key in self._seen or key in self._known
 
     def _block(self, block: Block) -> None:
-        """Take its samples; where its bytes are known, so are their names."""
-        digest, start, count = block.digest, self._taken, len(block.codes)
-        known = self._blocks.get(digest)
-        if known is None:
-            self._samples(block.samples())
-        else:
+        """Take its samples; where its bytes are known, so are their names.
+
+        The last block of a file that grew begins as it was: no more than the rest is made.
+        """
+        start, count = self._taken, len(block.codes)
+        digests = block.digests(self._sizes)
+        there = max((n for n, digest in digests.items() if digest in self._blocks), default=0)
+        if there == count:
             self._pack()
-            self._packed.append(_columns(block, known, self._group_of))
+            self._packed.append(_columns(block, self._blocks[digests[count]], self._group_of))
             self._taken += count
+        elif there:
+            self._block(block.cut(0, there))
+            self._block(block.cut(there, count))
+        else:
+            self._samples(block.samples())
         if self._taken - start == count:
-            self._met.append(Met(digest, start, count, numbered=not block.called))
+            self._met.append(Met(digests[count], start, count, numbered=not block.called))
 
     def _add(self, raw: RawSample, key: bytes) -> None:
         group = raw.group if self._group_of is None else self._group_of(raw)
@@ -135,15 +175,18 @@ class Intake:
         if len(self._keys) >= _BATCH_ROWS:
             self._pack()
 
-    def _usable(self, raw: RawSample, key: bytes, judged: Picture | Refusal) -> bool:
+    def _usable(self, raw: RawSample, looked: _Looked) -> bool:
         """Keep what was never seen; whether it can be used."""
+        judged = looked.judged
+        if isinstance(judged, Picture):
+            self._seen.add(looked.key)
+            self._shards.add(looked.key, looked.payload, judged)
+            return True
         if isinstance(judged, Refusal):
-            said = Quarantined(judged.code, raw.name, judged.message, judged.remedy)
-            self._aside.append(said)
-            return False
-        self._seen.add(key)
-        self._shards.add(key, raw.payload, judged)
-        return True
+            judged = Quarantined(judged.code, raw.name, judged.message, judged.remedy)
+        if judged is not None:
+            self._aside.append(judged)
+        return False
 
     def _note(self, finding: Finding) -> None:
         if isinstance(finding, Quarantined):

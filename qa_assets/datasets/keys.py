@@ -1,6 +1,7 @@
 """Content digests by the million: 32 bytes each in one array, sorted, found and spelt as arrays."""
 
 from array import array
+from binascii import hexlify, unhexlify
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def spelt(keys: Keys) -> "pa.Array":
     """The keys as 64 hexadecimal digits each, as an Arrow column of text."""
     import pyarrow as pa
 
-    digits = np.ascontiguousarray(keys).tobytes().hex().encode("ascii")
+    digits = hexlify(np.ascontiguousarray(keys).data)
     ends = np.arange(len(keys) + 1, dtype=np.int32) * (2 * WIDTH)
     return pa.StringArray.from_buffers(len(keys), pa.py_buffer(ends), pa.py_buffer(digits))
 
@@ -76,9 +77,7 @@ def read(text: Any) -> Keys:
         return np.zeros((0, WIDTH), np.uint8)
     ends = np.frombuffer(packed.buffers()[1], np.int32)[packed.offset :]
     digits = np.frombuffer(packed.buffers()[2], np.uint8)[ends[0] : ends[len(packed)]]
-    return np.frombuffer(bytes.fromhex(digits.tobytes().decode("ascii")), np.uint8).reshape(
-        len(packed), WIDTH
-    )
+    return np.frombuffer(unhexlify(digits.data), np.uint8).reshape(len(packed), WIDTH)
 
 
 def order(keys: Keys) -> NDArray[np.intp]:

@@ -36,7 +36,11 @@ Confirm = Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
 
 def tables_of(sizes: NDArray[np.integer]) -> int:
     """In how many buckets each of some pictures is, by their sizes, shape (picture, 2)."""
-    return TABLES_FOR_SMALL if (sizes.min(axis=1) < SMALL).any() else TABLES
+    return TABLES_FOR_SMALL if _are_small(sizes).any() else TABLES
+
+
+def _are_small(sizes: NDArray[np.integer]) -> NDArray[np.bool_]:
+    return np.minimum(sizes[:, 0], sizes[:, 1]) < SMALL
 
 
 class Thumbs(Protocol):
@@ -66,12 +70,12 @@ class Looks:
     @property
     def small(self) -> NDArray[np.bool_]:
         """Those for which the limits for small pictures hold."""
-        return self.sizes.min(axis=1) < SMALL
+        return _are_small(self.sizes)
 
     @property
     def tables(self) -> int:
         """In how many buckets each picture is."""
-        return tables_of(self.sizes[~self.plain])
+        return TABLES_FOR_SMALL if (self.small & ~self.plain).any() else TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +136,19 @@ def _none() -> Pairs:
 
 def _alike(looks: Looks, before: Before | None) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Pairs that are near, as first * count + second, sorted; and the tables that show it."""
-    kept = np.flatnonzero(~looks.plain)
+    kept, small = np.flatnonzero(~looks.plain), looks.small
     if before is not None:
-        return _continued(looks, kept, before)
-    found = [_near(looks.buckets[t][kept], kept, looks, looks.small) for t in range(looks.tables)]
+        return _continued(looks, kept, small, before)
+    found = [_near(looks.buckets[t][kept], kept, looks, small) for t in range(looks.tables)]
     return _gathered(found)
 
 
 def _continued(
-    looks: Looks, kept: NDArray[np.intp], before: Before
+    looks: Looks, kept: NDArray[np.intp], small: NDArray[np.bool_], before: Before
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """What is known, without what new pictures came between, and pairs with a new picture."""
     known, count = before.pairs, len(looks.plain)
-    most = np.where(looks.small, MAX_BITS_SMALL, MAX_BITS).astype(np.uint8)
+    most = np.where(small, MAX_BITS_SMALL, MAX_BITS).astype(np.uint8)
     left, found = known.tables.copy(), list[NDArray[np.int64]]()
     for table in range(looks.tables):
         keys = looks.buckets[table][kept]
@@ -157,7 +161,7 @@ def _continued(
         found.append(np.minimum(first, second) * count + np.maximum(first, second))
         left[_apart(there, rows, known, count)] &= ~np.uint32(1 << table)
     codes, tables = _gathered(found)
-    near = _are_near(*np.divmod(codes, max(count, 1)), looks, looks.small)
+    near = _are_near(*np.divmod(codes, max(count, 1)), looks, small)
     return _merged(
         np.concatenate([known.first * count + known.second, codes[near]]),
         np.concatenate([left, tables[near]]),

@@ -24,9 +24,12 @@ from qa_assets.datasets.contact_sheet import contact_sheet
 from qa_assets.datasets.hints import hinted
 from qa_assets.datasets.intake import Intake
 from qa_assets.datasets.merge import classes_of, coded, merge, refuse_unusable, version_of
+from qa_assets.datasets.seen_files import SeenFiles
 from qa_assets.datasets.settings import DatasetSettings
 from qa_assets.datasets.shards import Earlier, ShardWriter, earlier_shards, measured_alike
 from qa_assets.datasets.source import RawSample, format_named
+
+_FILES = "files.npy"
 
 
 def prepare(settings: DatasetSettings, root: Path) -> Path:
@@ -59,6 +62,7 @@ def snapshot(
     root: Path,
     scratch: Path,
     earlier: Callable[[str], Record | None] | None = None,
+    memory: Path | None = None,
 ) -> DatasetSnapshot:
     """Take every sample that can be used, and name every one that cannot.
 
@@ -70,13 +74,14 @@ def snapshot(
             record is stored.
         earlier: An earlier snapshot by its version, the latest for ``""``; what it holds is
             neither decoded nor packed again.
+        memory: Folder that stays, for what spares work: which files were read already.
 
     Raises:
         InputRefused: ``SET_MISSING``, ``SET_EMPTY`` or ``SET_ONE_CLASS``; nothing is left behind
             but the scratch folder.
     """
     before = earlier("") if earlier else None
-    found = collect(settings, root, scratch, before)
+    found = collect(settings, root, scratch, before, memory)
     classes = classes_of(found.merged)
     with hinted(root / settings.path):
         refuse_unusable(settings.path, classes, found.aside, settings.format)
@@ -99,7 +104,11 @@ def snapshot(
 
 
 def collect(
-    settings: DatasetSettings, root: Path, scratch: Path, earlier: Record | None = None
+    settings: DatasetSettings,
+    root: Path,
+    scratch: Path,
+    earlier: Record | None = None,
+    memory: Path | None = None,
 ) -> Collected:
     """Read a source through; each content that ``earlier`` does not have is decoded once."""
     import pyarrow as pa
@@ -111,11 +120,13 @@ def collect(
     there = _keys_of(old)
     known = known_blocks(earlier, there) if old.whole else {}
     seen, grouping = keys.Index(there), _grouping(settings.group_pattern)
-    intake = Intake(settings.limits, shards, seen, grouping, known)
+    files = SeenFiles(memory / _FILES if memory else None)
+    intake = Intake(settings.limits, shards, seen, grouping, known, files)
     arrays = isinstance(reader, ReadsBlocks)
     read = reader.blocks if arrays else reader.read
     taken = intake.take(read(source, settings.limits))
-    del intake
+    files.keep()
+    del intake, files
     tables = [*old.facts, *shards.facts()]
     facts = pa.concat_tables(tables).unify_dictionaries() if tables else None
     base = earlier.version if old.whole and isinstance(earlier, DatasetSnapshot) else ""

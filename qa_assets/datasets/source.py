@@ -1,7 +1,6 @@
 """The seam every dataset format fills: one reader that yields raw samples and findings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,7 +18,8 @@ class RawSample(NamedTuple):  # made a million times: a frozen dataclass costs f
         name: Where it was found: POSIX, relative to the source, valid UTF-8.
         label: Its class, as text.
         group: What it must not be separated from; "" where the format does not say.
-        payload: Its bytes.
+        payload: Its bytes; or the file of its own that holds them and nothing else, which is
+            opened by who needs them.
         part: The side the source itself puts it on (``train``, ``test``); "" where it does not say.
         attributes: What else it says, as ``core.attributes`` writes it.
     """
@@ -27,17 +27,39 @@ class RawSample(NamedTuple):  # made a million times: a frozen dataclass costs f
     name: str
     label: str
     group: str
-    payload: bytes
+    payload: "bytes | Unread"
     part: str = ""
     attributes: str = ""
+
+
+class Unread(Protocol):
+    """A regular file that was found and not opened yet."""
+
+    @property
+    def mark(self) -> bytes:
+        """What tells it from a touched one."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        ...
+
+    @property
+    def changed_ns(self) -> int:
+        """When anything of it was changed last, in nanoseconds since 1970."""
+        ...
+
+    def read(self, max_mib: float) -> bytes | Quarantined:
+        """Its bytes, or why they are not read."""
+        ...
 
 
 Finding = Quarantined | Remark
 """What is said about a sample: it was set aside, or it was used although it is odd."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What tells a changed source from an unchanged one without opening it."""
 
     name: str

@@ -8,7 +8,7 @@ from typing import Protocol
 from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets import archives, folders
 from qa_assets.datasets.settings import SampleLimits
-from qa_assets.datasets.source import Stamp
+from qa_assets.datasets.source import Stamp, Unread
 
 
 class Entry(Protocol):
@@ -87,6 +87,11 @@ def stamps(source: Path) -> Iterator[Stamp]:
             yield Stamp(f"{found.code} {found.item}", 0, 0)
         else:
             yield Stamp(found.name, *found.stamp)
+
+
+def payload_of(entry: Entry, max_mib: float) -> bytes | Unread | Quarantined:
+    """Where the bytes of an entry are: a member of an archive is read, a file need not be yet."""
+    return entry if isinstance(entry, folders.FoundFile) else entry.read(max_mib)
 
 
 def peek(source: Path, most: int) -> list[Entry]:

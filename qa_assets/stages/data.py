@@ -32,11 +32,11 @@ def versions(graph: Collector, pipeline: Pipeline) -> None:
     @graph.asset(
         "datasets", kinds={"dvc", "parquet"}, settings=named, outside=source, prepare=bring
     )
-    def dataset_snapshot(scratch: Path, earlier: Earlier) -> DatasetSnapshot:
+    def dataset_snapshot(scratch: Path, memory: Path, earlier: Earlier) -> DatasetSnapshot:
         """An immutable copy of one dataset version: samples by content, bad ones set aside."""
         from qa_assets.datasets.snapshot import snapshot
 
-        return snapshot(config.dataset, pipeline.name, root, scratch, earlier)
+        return snapshot(config.dataset, pipeline.name, root, scratch, earlier, memory)
 
     @graph.asset("datasets", kinds={"pyarrow"}, settings=pipeline.name)
     def sample_quality(dataset_snapshot: DatasetSnapshot, earlier: Earlier) -> SampleQuality:

@@ -49,7 +49,7 @@ class ImageFolder:
             if finding := _unusable(found.name, name, limits):
                 yield finding
             elif "/" in name:
-                payload = found.read(limits.max_file_mib)
+                payload = trees.payload_of(found, limits.max_file_mib)
                 if isinstance(payload, Quarantined):
                     yield payload
                 else:

@@ -66,7 +66,7 @@ class Manifest:
             if not isinstance(found, Labelled):
                 yield found
                 continue
-            payload = found.entry.read(limits.max_file_mib)
+            payload = trees.payload_of(found.entry, limits.max_file_mib)
             if isinstance(payload, Quarantined):
                 yield payload
             else:
