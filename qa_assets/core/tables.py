@@ -1,6 +1,10 @@
-"""Tables and arrays inside records: Parquet and NumPy's own format, imported when first used."""
+"""Tables and arrays inside records: Parquet and NumPy's own format, imported when first used.
+
+Digests may be stored as the 32 bytes that they are; who reads a table here sees them as text.
+"""
 
 import io
+from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.record import Record
+
+DIGEST_BYTES = 32
+"""Of a SHA-256."""
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +33,15 @@ def read_table(
         columns: Only these; all by default.
         words: Columns of few different words, each of which is kept once (a categorical).
     """
-    import pandas as pd
-
-    if words:
-        return read_columns(record.files[name], columns, words=words).to_pandas()
-    body = record.files[name]
-    source = io.BytesIO(body) if isinstance(body, bytes) else body
-    return pd.read_parquet(source, columns=None if columns is None else list(columns))
+    return read_columns(record.files[name], columns, words=words).to_pandas()
 
 
 def read_columns(
-    body: bytes | Path, columns: Sequence[str] | None = None, *, words: Sequence[str] = ()
+    body: bytes | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    words: Sequence[str] = (),
+    spelt: bool = True,
 ) -> "pa.Table":
     """Columns of a Parquet file as Arrow has them, without its slower reader of many files.
 
@@ -46,13 +51,30 @@ def read_columns(
         body: The file, or its bytes.
         columns: Only these; all by default.
         words: Columns that are read as dictionaries.
+        spelt: Whether digests are text, or stay the bytes that they may be stored as.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     source = pa.BufferReader(body) if isinstance(body, bytes) else body
     with pq.ParquetFile(source, read_dictionary=list(words), memory_map=True) as file:
-        return file.read(columns=None if columns is None else list(columns))
+        found = file.read(columns=None if columns is None else list(columns))
+    for place, field in enumerate(found.schema):
+        if spelt and field.type == pa.binary(DIGEST_BYTES):
+            text = pa.chunked_array(map(spelt_digests, found[field.name].chunks), pa.string())
+            found = found.set_column(place, field.name, text)
+    return found
+
+
+def spelt_digests(column: "pa.FixedSizeBinaryArray") -> "pa.StringArray":
+    """Digests of 32 bytes as 64 hexadecimal digits each."""
+    import pyarrow as pa
+
+    start, end = (DIGEST_BYTES * (column.offset + n) for n in (0, len(column)))
+    body = column.buffers()[1]
+    digits = hexlify(memoryview(body)[start:end]) if len(column) else b""
+    ends = np.arange(len(column) + 1, dtype=np.int32) * (2 * DIGEST_BYTES)
+    return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(digits))
 
 
 def read_first(body: bytes | Path, column: str, count: int) -> list[Any]:
@@ -64,10 +86,27 @@ def read_first(body: bytes | Path, column: str, count: int) -> list[Any]:
     found: list[Any] = []
     with pq.ParquetFile(source, memory_map=True) as file:
         for batch in file.iter_batches(count, columns=[column]):
-            found += batch[column].to_pylist()
+            digests = batch[column].type == pa.binary(DIGEST_BYTES)
+            found += (spelt_digests(batch[column]) if digests else batch[column]).to_pylist()
             if len(found) >= count:
                 break
     return found[:count]
+
+
+def write_mapped(place: Path, table: "pa.Table") -> None:
+    """Write a table as Arrow has it in memory: larger than Parquet, and read without a copy."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(place), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+        out.write_table(table.combine_chunks())
+
+
+def read_mapped(body: bytes | Path) -> "pa.Table":
+    """What :func:`write_mapped` wrote; it stays in its file."""
+    import pyarrow as pa
+
+    source = pa.BufferReader(body) if isinstance(body, bytes) else pa.memory_map(str(body))
+    return pa.ipc.open_file(source).read_all()
 
 
 def compute() -> Any:

@@ -32,7 +32,7 @@ def alike(
 
     Args:
         snapshot: The samples.
-        ids: Arrow column of their ids, sorted.
+        ids: Arrow column of their ids, as bytes, sorted.
         looks: What they are compared by, in that order.
         earlier: Judgement of an earlier snapshot: where this one holds all of its samples, only
             what is new is compared.
@@ -86,8 +86,8 @@ def _before(
 
 
 def _not_in(earlier: SampleQuality, ids: Any) -> NDArray[np.bool_]:
-    was = keys.read(read_columns(earlier.files[QUALITY], ["id"])["id"])
-    return keys.locate(keys.read(ids), was) < 0
+    was = read_columns(earlier.files[QUALITY], ["id"], spelt=False)["id"]
+    return keys.locate(keys.of_column(ids), keys.of_column(was)) < 0
 
 
 def _compared_by(looks: Looks) -> str:
@@ -122,6 +122,7 @@ def _pixels(
     snapshot: DatasetSnapshot, ids: Any, places: NDArray[np.intp]
 ) -> dict[int, NDArray[np.uint8]]:
     """Grey values of some samples by their place in the sample table."""
-    wanted = dict(zip(ids.take(places).to_pylist(), places.tolist(), strict=True))
+    named = (sample.hex() for sample in ids.take(places).to_pylist())
+    wanted = dict(zip(named, places.tolist(), strict=True))
     bodies = read_payloads(snapshot, places=places)
     return {wanted[sample]: grey(body) for sample, body in bodies}

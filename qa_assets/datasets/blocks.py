@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import BLOCKS
-from qa_assets.core.tables import read_columns
+from qa_assets.core.tables import read_mapped
 from qa_assets.datasets import keys, stored_png
 from qa_assets.datasets.source import Finding, RawSample
 from qa_assets.datasets.stored_png import pngs_of
@@ -160,8 +160,8 @@ def known_blocks(earlier: Record | None, there: keys.Keys) -> Known:
     """
     if earlier is None or BLOCKS not in earlier.files:
         return {}
-    table = read_columns(earlier.files[BLOCKS])
-    rows: Any = table["rows"].combine_chunks()
+    table = read_mapped(earlier.files[BLOCKS])
+    rows: Any = keys.one_array(table["rows"])
     places = rows.flatten().to_numpy()
     if len(places) and int(places.max()) >= len(there):
         return {}

@@ -19,6 +19,7 @@ from qa_assets.core.records.datasets import (
     Quarantined,
     Remark,
 )
+from qa_assets.core.tables import write_mapped
 from qa_assets.datasets import keys
 from qa_assets.datasets.blocks import blocks_table
 from qa_assets.datasets.contents import WORDS
@@ -111,10 +112,10 @@ class Collected:
         if self.base and used[:old].all():
             rows = rows.replace_schema_metadata(grown(self.base, old))
         tables = {ROWS: rows, BLOCKS: blocks_table(self.taken.met, place[self.places])}
-        written = {
-            n: _parquet(folder / n, t.schema, [t]) for n, t in tables.items() if t is not None
-        }
-        return {**_tables(self, folder), **_numbered(pairs), **written}
+        told = {n: t for n, t in tables.items() if t is not None}
+        for name, table in told.items():
+            write_mapped(folder / name, table)
+        return {**_tables(self, folder), **_numbered(pairs), **{n: folder / n for n in told}}
 
 
 def _numbered(pairs: list[Pair]) -> Mapping[str, Path]:
@@ -132,10 +133,12 @@ def _tables(found: Collected, folder: Path) -> Mapping[str, Path]:
     rows = found.merged.columns
     for name in _OF_CONTENT:
         rows = rows.append_column(name, coded(facts[name]) if name in WORDS else facts[name])
-    schema = pa.schema([("id", pa.string()), *((n, rows.schema.field(n).type) for n in TABLE[1:])])
+    schema = pa.schema(
+        [("id", pa.binary(keys.WIDTH)), *((n, rows.schema.field(n).type) for n in TABLE[1:])]
+    )
     starts, rest = range(0, len(ids), _SLICE), rows.select(TABLE[1:])
     samples = (
-        pa.table([keys.spelt(ids[s : s + _SLICE]), *rest.slice(s, _SLICE).columns], schema=schema)
+        pa.table([keys.column(ids[s : s + _SLICE]), *rest.slice(s, _SLICE).columns], schema=schema)
         for s in starts
     )
     sides = rows.select(["part"])
@@ -150,7 +153,7 @@ def _parquet(place: Path, schema: "pa.Schema", pieces: "Iterable[pa.Table]") -> 
     import pyarrow.parquet as pq
 
     words = [f.name for f in schema if pa.types.is_dictionary(f.type)]
-    # digits of a digest take twice as long to pack as to write; words are text to any reader
+    # digests cannot be packed; words are text to any reader
     options: Mapping[str, Any] = {
         "compression": {n: "none" if n == "id" else "lz4" for n in schema.names},
         "use_dictionary": words,

@@ -1,18 +1,18 @@
 """Content digests by the million: 32 bytes each in one array, sorted, found and spelt as arrays."""
 
 from array import array
-from binascii import hexlify, unhexlify
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_assets.core.tables import DIGEST_BYTES, spelt_digests
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WIDTH = 32
-"""Bytes of a SHA-256."""
+WIDTH = DIGEST_BYTES
 Keys = NDArray[np.uint8]
 """Digests, shape (sample, WIDTH)."""
 _FIRST = 8
@@ -20,18 +20,17 @@ _FIRST = 8
 
 
 class Index:
-    """Tells which keys are among many: a tenth of the memory of a set, made at once."""
+    """Tells which keys are among many: 16 bytes for each, beside the keys themselves."""
 
     def __init__(self, keys: Keys) -> None:
-        by_key = order(keys)
-        self._keys = keys[by_key]
-        self._first = array("Q", _first_words(self._keys).tobytes())
+        self._keys, self._by_key = keys, order(keys)
+        self._first = array("Q", _first_words(keys)[self._by_key].tobytes())
 
     def __contains__(self, key: bytes) -> bool:
         first = int.from_bytes(key[:_FIRST], "big")
         place = bisect_left(self._first, first)
         while place < len(self._first) and self._first[place] == first:
-            if self._keys[place].tobytes() == key:
+            if self._keys[self._by_key[place]].tobytes() == key:
                 return True
             place += 1
         return False
@@ -44,12 +43,22 @@ def of_column(column: Any, kind: type[np.generic] = np.uint8) -> NDArray[Any]:
         column: As of :func:`column`.
         kind: What the bytes are.
     """
-    packed = column.combine_chunks() if hasattr(column, "chunks") else column
+    packed = one_array(column)
     width, each = packed.type.byte_width, np.dtype(kind).itemsize
     buffer = np.frombuffer(packed.buffers()[1], np.uint8) if len(packed) else np.zeros(0, np.uint8)
     start = packed.offset * width
     body = buffer[start : start + len(packed) * width]
     return body.view(kind).reshape(len(packed), width // each)
+
+
+def one_array(column: Any) -> Any:
+    """An Arrow column as one array, without a copy where it is one chunk."""
+    import pyarrow as pa
+
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    one = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
 
 
 def column(rows: NDArray[Any]) -> "pa.Array":
@@ -63,21 +72,7 @@ def column(rows: NDArray[Any]) -> "pa.Array":
 
 def spelt(keys: Keys) -> "pa.Array":
     """The keys as 64 hexadecimal digits each, as an Arrow column of text."""
-    import pyarrow as pa
-
-    digits = hexlify(np.ascontiguousarray(keys).data)
-    ends = np.arange(len(keys) + 1, dtype=np.int32) * (2 * WIDTH)
-    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(ends), pa.py_buffer(digits))
-
-
-def read(text: Any) -> Keys:
-    """The keys that an Arrow column of 64 hexadecimal digits each spells."""
-    packed = text.combine_chunks() if hasattr(text, "chunks") else text
-    if not len(packed):
-        return np.zeros((0, WIDTH), np.uint8)
-    ends = np.frombuffer(packed.buffers()[1], np.int32)[packed.offset :]
-    digits = np.frombuffer(packed.buffers()[2], np.uint8)[ends[0] : ends[len(packed)]]
-    return np.frombuffer(unhexlify(digits.data), np.uint8).reshape(len(packed), WIDTH)
+    return spelt_digests(column(keys))
 
 
 def order(keys: Keys) -> NDArray[np.intp]:

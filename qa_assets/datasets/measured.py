@@ -3,19 +3,19 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa_assets.core.digests import digest_bytes
 from qa_assets.core.records.datasets import ROWS, DatasetSnapshot
-from qa_assets.core.tables import read_columns
+from qa_assets.core.tables import read_mapped
 from qa_assets.core.unchanged import digest_of
 from qa_assets.datasets import keys
 from qa_assets.datasets.buckets import TABLES
 from qa_assets.datasets.contents import BUCKETS
 from qa_assets.datasets.measures import HASHES, MEASURES, SIDE, THUMB
+from qa_assets.datasets.merge import coded
 from qa_assets.preprocessing.samples import packed_rows
 
 _BASE = b"grown"
@@ -88,14 +88,14 @@ def measured(snapshot: DatasetSnapshot, tables: int = TABLES) -> Measured:
     noticed = np.zeros(count, np.int32)
     codes: dict[str, int] = {}
     for name, rows in shards:
-        shard = _table(snapshot, name, [*MEASURES, *HASHES, THUMB, BUCKETS, "noticed"])
+        shard = read_mapped(snapshot.files[name])
         for column, values in numbers.items():
             values[rows] = shard[column].to_numpy()
         for place, column in enumerate(HASHES):
             hashes[rows, place] = shard[column].to_numpy()
         thumbs.append(keys.of_column(shard[THUMB]))
         near[:, rows] = keys.of_column(shard[BUCKETS], np.uint32).T[:tables]
-        told = shard["noticed"].cast("string").combine_chunks().dictionary_encode()
+        told = coded(shard["noticed"])
         places = [codes.setdefault(code, len(codes)) for code in told.dictionary.to_pylist()]
         noticed[rows] = np.array(places, np.int32)[told.indices.to_numpy()]
     packed = Packed(tuple(thumbs), packed_rows(snapshot))
@@ -110,7 +110,7 @@ def thumbnails(
     shards = shards_of(snapshot)
 
     def piece(number: int) -> NDArray[np.uint8]:
-        return keys.of_column(_table(snapshot, shards[number][0], [THUMB])[THUMB])
+        return keys.of_column(read_mapped(snapshot.files[shards[number][0]])[THUMB])
 
     rows = packed if places is None else packed[places]
     return _taken(rows, [len(there) for _, there in shards], piece)
@@ -128,17 +128,15 @@ def grown(version: str, samples: int) -> dict[bytes, bytes]:
 
 def added(snapshot: DatasetSnapshot, since: str) -> NDArray[np.bool_] | None:
     """Which samples an earlier version did not have; None where that is not known."""
-    table = read_columns(snapshot.files[ROWS])
+    table = read_mapped(snapshot.files[ROWS])
     version, samples = json.loads((table.schema.metadata or {}).get(_BASE, b'["", 0]'))
     return table["row"].to_numpy() >= samples if version and version == since else None
 
 
 def shards_of(snapshot: DatasetSnapshot) -> list[tuple[str, NDArray[np.intp]]]:
     """The files of measures, and the place of each of their rows in the sample table."""
-    import pyarrow.parquet as pq
-
     names = sorted(n for n in snapshot.files if n.startswith("measures-"))
-    sizes = [pq.read_metadata(_source(snapshot, name)).num_rows for name in names]
+    sizes = [len(read_mapped(snapshot.files[name])) for name in names]
     rows = packed_rows(snapshot)
     places = np.zeros(len(rows), np.intp)
     places[rows] = np.arange(len(rows))
@@ -152,14 +150,3 @@ def shards_by_digest(snapshot: DatasetSnapshot) -> Mapping[str, NDArray[np.intp]
         body = snapshot.files[name]
         found[digest_bytes(body) if isinstance(body, bytes) else digest_of(body)] = rows
     return found
-
-
-def _table(snapshot: DatasetSnapshot, name: str, columns: list[str] | None = None) -> Any:
-    return read_columns(snapshot.files[name], columns)
-
-
-def _source(snapshot: DatasetSnapshot, name: str) -> Any:
-    import pyarrow as pa
-
-    body = snapshot.files[name]
-    return pa.BufferReader(body) if isinstance(body, bytes) else body

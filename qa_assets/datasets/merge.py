@@ -95,10 +95,13 @@ def _repeated(
 ) -> "pd.DataFrame":
     import pandas as pd
 
+    names = ["name", "label", "group", "part"]
+    if not (copies > 1).any():
+        return pd.DataFrame(columns=["content", "place", *names])
     content = np.repeat(np.arange(len(starts)), copies)
-    rows = np.flatnonzero(copies[content] > 1) if len(starts) else starts
+    rows = np.flatnonzero(copies[content] > 1)
     places = order[rows]
-    texts = found.select(["name", "label", "group", "part"]).take(places)
+    texts = found.select(names).take(places)
     columns = {n: np.array(texts[n].to_pylist(), object) for n in texts.column_names}
     return pd.DataFrame({"content": content[rows], "place": places, **columns})
 

@@ -22,6 +22,7 @@ from qa_assets.core.tables import read_columns
 from qa_assets.datasets.alike import alike, pairs_bytes
 from qa_assets.datasets.class_table import sorted_by
 from qa_assets.datasets.contact_sheet import sheet_of
+from qa_assets.datasets.keys import one_array
 from qa_assets.datasets.look_groups import groups
 from qa_assets.datasets.measured import measured
 from qa_assets.datasets.merge import coded
@@ -108,17 +109,9 @@ def _samples(snapshot: DatasetSnapshot) -> Columns:
     wanted: dict[str, Any] = {}
     for name, columns in ((SAMPLES, ["id", "name", "label", *SIZES]), (PARTS, ["part"])):
         words = [n for n in columns if n in _WORDS]
-        found = read_columns(snapshot.files[name], columns, words=words)
-        wanted |= {n: coded(found[n]) if n in words else _whole(found[n]) for n in columns}
+        found = read_columns(snapshot.files[name], columns, words=words, spelt=False)
+        wanted |= {n: coded(found[n]) if n in words else one_array(found[n]) for n in columns}
     return wanted
-
-
-def _whole(column: Any) -> Any:
-    """A column as one array."""
-    import pyarrow as pa
-
-    one = column.combine_chunks()
-    return one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
 
 
 def _written(samples: Columns, judged: Mapping[str, Any]) -> bytes:
@@ -197,7 +190,7 @@ def _oddest(
     names = [*numbers]
     return tuple(
         OddSample(
-            id=samples["id"][i].as_py(),
+            id=samples["id"][i].as_py().hex(),
             name=samples["name"][i].as_py(),
             label=samples["label"][i].as_py(),
             measure=names[which[i]],
@@ -231,8 +224,7 @@ def _named_groups(
         rows = order[starts[number] : starts[number] + counts[number]]
         # every label is named, whatever is cut off
         named = {n: samples[n].take(rows[:NAMED_IN_GROUP]).to_pylist() for n in _NAMED}
+        ids = tuple(sample.hex() for sample in named["id"])
         labels = set(samples["label"].take(rows).to_pylist()) - set(named["label"])
-        found.append(
-            AlikeGroup(tuple(named["id"]), tuple(named["name"]), (*named["label"], *sorted(labels)))
-        )
+        found.append(AlikeGroup(ids, tuple(named["name"]), (*named["label"], *sorted(labels))))
     return tuple(found)

@@ -1,5 +1,7 @@
-"""Samples packed into pairs of Parquet files: raw bytes, and beside them what was measured of each.
+"""Samples packed into pairs of files: raw bytes, and beside them what was measured of each.
 
+Payloads are Parquet. Measures are read whole by every new version: as Arrow writes them they are
+mapped, and neither unpacked nor copied.
 A pair never changes: the next version of a dataset uses it as it is, or a copy without what is
 gone. What was measured by other code than today's is measured anew.
 """
@@ -16,9 +18,9 @@ from numpy.typing import NDArray
 from qa_assets.core.digests import digest_json
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import MEASURES_SHARD, PAYLOAD_SHARD
-from qa_assets.core.tables import compute
+from qa_assets.core.tables import compute, read_mapped, write_mapped
 from qa_assets.datasets import keys
-from qa_assets.datasets.contents import FACTS, WORDS, Waiting
+from qa_assets.datasets.contents import FACTS, Waiting
 from qa_assets.datasets.pictures import Picture
 
 if TYPE_CHECKING:
@@ -134,13 +136,7 @@ _PLAIN: Mapping[str, Any] = {
 
 
 def _write_measures(table: "pa.Table", place: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    words = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
-    table = table.replace_schema_metadata({_MEASURED_BY: measured_by().encode()})
-    options: Mapping[str, Any] = {"use_dictionary": words, "write_statistics": False}
-    pq.write_table(table, place, compression="lz4", **options)  # read whole by every new version
+    write_mapped(place, table.replace_schema_metadata({_MEASURED_BY: measured_by().encode()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +160,15 @@ class Earlier:
 
 def earlier_shards(snapshot: Record | None, folder: Path) -> Earlier:
     """The usable shards of an earlier snapshot."""
-    import pyarrow.parquet as pq
-
     found: list[Pair] = []
     facts: list[pa.Table] = []
     pairs = [*pairs_of(snapshot, folder)] if snapshot else []
     for pair in pairs:
-        with pq.ParquetFile(pair.measures, read_dictionary=WORDS, memory_map=True) as file:
-            said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
-            if said.get(_MEASURED_BY) == measured_by().encode():
-                found.append(pair)
-                facts.append(file.read(columns=list(FACTS)))
+        measures = read_mapped(pair.measures)
+        said: dict[bytes, bytes] = measures.schema.metadata or {}
+        if said.get(_MEASURED_BY) == measured_by().encode():
+            found.append(pair)
+            facts.append(measures.select(FACTS))
     return Earlier(tuple(found), tuple(facts), whole=len(found) == len(pairs))
 
 
@@ -223,8 +217,7 @@ def _thinned(pair: Pair, wanted: NDArray[np.bool_], folder: Path, prefix: str) -
     import pyarrow.parquet as pq
 
     new = Pair(folder / f"{prefix}{pair.payloads.name}", folder / f"{prefix}{pair.measures.name}")
-    measures = pq.read_table(pair.measures, read_dictionary=WORDS)
-    left = measures.filter(pa.array(wanted))
+    left = read_mapped(pair.measures).filter(pa.array(wanted))
     _write_measures(left, new.measures)
     spelt = keys.spelt(keys.of_column(left["key"]))
     with pq.ParquetFile(pair.payloads) as old, pq.ParquetWriter(

@@ -135,8 +135,9 @@ def collect(
 
 def _keys_of(old: Earlier) -> keys.Keys:
     """Of every sample in its shards, in their order."""
+    found = [keys.of_column(facts["key"]) for facts in old.facts]
     none = np.zeros((0, keys.WIDTH), np.uint8)
-    return np.concatenate([none, *(keys.of_column(facts["key"]) for facts in old.facts)])
+    return found[0] if len(found) == 1 else np.concatenate([none, *found])
 
 
 def _grouping(pattern: str | None) -> Callable[[RawSample], str] | None:

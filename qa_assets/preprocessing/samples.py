@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qa_assets.core.config import InputSpec
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import ROWS, SAMPLES, DatasetSnapshot, DatasetSplits, Split
-from qa_assets.core.tables import compute, read_columns, read_table
+from qa_assets.core.tables import compute, read_columns, read_mapped, read_table
 from qa_assets.preprocessing import image
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def read_payloads(
 
 def packed_rows(snapshot: DatasetSnapshot) -> NDArray[np.int64]:
     """Row of each sample of the sample table among all payloads."""
-    return read_columns(snapshot.files[ROWS], ["row"])["row"].to_numpy().astype(np.int64)
+    return read_mapped(snapshot.files[ROWS])["row"].to_numpy().astype(np.int64)
 
 
 def _places(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.intp]:
@@ -133,7 +133,7 @@ def _unpacked(shard: Any, rows: NDArray[np.int64]) -> "Iterator[tuple[str, bytes
     starts = np.cumsum([0, *(shard.metadata.row_group(n).num_rows for n in groups)])
     for number in np.unique(np.searchsorted(starts, rows, side="right") - 1).tolist():
         first, last = np.searchsorted(rows, starts[number : number + 2])
-        group = shard.read_row_group(number, columns=["id", "payload"])
+        group = shard.read_row_group(number, columns=["id", "payload"], use_threads=False)
         taken = group.take(rows[first:last] - starts[number])
         yield from zip(taken["id"].to_pylist(), taken["payload"].to_pylist(), strict=True)
 

@@ -6,13 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_file, digest_json
 from qa_assets.core.record import Record
-from qa_assets.core.tables import array_bytes, read_array, read_table, table_bytes
+from qa_assets.core.tables import (
+    array_bytes,
+    read_array,
+    read_columns,
+    read_first,
+    read_mapped,
+    read_table,
+    spelt_digests,
+    table_bytes,
+    write_mapped,
+)
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
@@ -75,3 +87,40 @@ def test_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", objects, allow_pickle=True)
     with pytest.raises(ValueError, match="allow_pickle"):
         read_array(Record(files={"o": tmp_path / "o.npy"}), "o")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 200])
+def test_digests_stored_as_bytes_are_text_to_who_reads_a_table(tmp_path: Path, rows: int) -> None:
+    digests = [digest_bytes(bytes([n])) for n in range(rows)]
+    column = pa.array([bytes.fromhex(d) for d in digests], pa.binary(32))
+    table = pa.table({"n": range(rows), "id": column, "other": pa.array([b"x"] * rows)})
+    place = tmp_path / "t.parquet"
+    pq.write_table(table, place, row_group_size=64)
+    for body in (place, place.read_bytes()):
+        assert read_columns(body)["id"].to_pylist() == digests
+        assert read_columns(body, ["id", "n"]).column_names == ["id", "n"]
+        assert read_columns(body, spelt=False).equals(table)
+        assert read_first(body, "id", 70) == digests[:70]
+    found = read_columns(place)["id"].slice(3, 90)
+    found.validate(full=True)
+    assert found.to_pylist() == digests[3:93]
+    sliced = spelt_digests(column.slice(1, 2))
+    assert sliced.to_pylist() == digests[1:3]
+
+
+def test_a_mapped_table_comes_back_as_it_was_and_is_not_copied(tmp_path: Path) -> None:
+    words = pa.array(["b", "a", "b"]).dictionary_encode()
+    table = pa.table({"n": [1, 2, 3], "word": words, "few": pa.array([[1], [], [2, 3]])})
+    pieces = pa.concat_tables([table.slice(0, 2), table.slice(2)])
+    told = pieces.replace_schema_metadata({b"by": b"test"})
+    write_mapped(tmp_path / "t", told)
+    for body in (tmp_path / "t", (tmp_path / "t").read_bytes()):
+        found = read_mapped(body)
+        assert found.equals(told)
+        assert found.schema.metadata == {b"by": b"test"}
+        assert found["n"].num_chunks == 1
+    before = pa.total_allocated_bytes()
+    big = pa.table({"n": np.arange(1 << 20)})
+    write_mapped(tmp_path / "big", big)
+    assert read_mapped(tmp_path / "big").equals(big)
+    assert pa.total_allocated_bytes() - before < 1 << 20

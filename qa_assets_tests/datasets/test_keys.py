@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,12 +37,10 @@ def test_each_is_found_where_it_stands(wanted: list[bytes], there: list[bytes]) 
 
 
 @given(DIGESTS)
-def test_spelling_and_reading_are_inverse(digests: list[bytes]) -> None:
+def test_keys_are_spelt_in_hexadecimal(digests: list[bytes]) -> None:
     spelt = keys.spelt(array(digests))
     spelt.validate(full=True)
     assert spelt.to_pylist() == [d.hex() for d in digests]
-    assert (keys.read(spelt) == array(digests)).all()
-    assert (keys.read(pa.chunked_array([spelt]).slice(1)) == array(digests)[1:]).all()
     assert (keys.of_column(keys.column(array(digests)).slice(1)) == array(digests)[1:]).all()
 
 
@@ -51,7 +48,6 @@ def test_nothing_is_found_among_nothing() -> None:
     none = np.zeros((0, keys.WIDTH), np.uint8)
     assert keys.locate(array([b"x" * 32]), none).tolist() == [-1]
     assert len(keys.locate(none, array([b"x" * 32]))) == 0
-    assert len(keys.read(pa.array([], pa.string()))) == 0
 
 
 @given(DIGESTS, DIGESTS)

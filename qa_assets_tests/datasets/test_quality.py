@@ -123,12 +123,14 @@ def test_two_labels_of_one_look_are_found_beyond_what_is_named() -> None:
     labels[-2] = 1
     mixed = _mixed(group, labels, count)
     assert mixed.sum() == 1
-    columns = {n: pa.array([str(i) for i in range(len(group))]) for n in ("id", "name")}
+    names = [str(i) for i in range(len(group))]
+    columns = {"id": pa.array([n.encode() for n in names]), "name": pa.array(names)}
     columns["label"] = pa.array(labels.astype(str))
     named = _named_groups(columns, group, np.bincount(group[group >= 0]), mixed)
     assert len(named) == NAMED_GROUPS
     assert named[0].labels == ("0", "1")
     assert len(named[1].ids) == 3
+    assert [bytes.fromhex(i).decode() for i in named[1].ids] == list(named[1].names)
 
 
 def test_more_labels_are_counted_than_are_named(tmp_path: Path) -> None:

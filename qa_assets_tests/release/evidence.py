@@ -3,10 +3,13 @@
 import struct
 import zlib
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from qa_assets.core import pictures
 from qa_assets.core.digests import digest_bytes
@@ -28,7 +31,7 @@ from qa_assets.core.records.evaluation import ClassMetrics, Evaluation, Predicti
 from qa_assets.core.records.export import OnnxModel
 from qa_assets.core.records.probe import LossTest, Place, Rate, TrainingProbe
 from qa_assets.core.records.training import Baselines, Epoch, TrainedWeights
-from qa_assets.core.tables import table_bytes
+from qa_assets.core.tables import table_bytes, write_mapped
 from qa_assets.core.verdict import Evidence, Verdict
 from qa_assets.release.report import ReportedVerdict
 
@@ -78,11 +81,17 @@ def snapshot(classes: tuple[str, ...] = CLASSES, **changes: Any) -> DatasetSnaps
         files={
             SAMPLES: table_bytes(pd.DataFrame(rows)),
             "payload-00000.parquet": table_bytes(pd.DataFrame(shard)),
-            ROWS: table_bytes(pd.DataFrame({"row": range(len(IDS))})),
+            ROWS: mapped(pa.table({"row": range(len(IDS))})),
             CONTACT_SHEET: png(3, side=160),
         },
     )
     return replace(made, **changes)
+
+
+def mapped(table: pa.Table) -> bytes:
+    with TemporaryDirectory() as folder:
+        write_mapped(Path(folder) / "table", table)
+        return (Path(folder) / "table").read_bytes()
 
 
 def evaluation(classes: tuple[str, ...] = CLASSES, *, wrong: int = 2) -> Evaluation:

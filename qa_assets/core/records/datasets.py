@@ -9,8 +9,8 @@ from qa_assets.core.record import Markdown, Metadata, Record, table
 Split = Literal["train", "validation", "test"]
 SAMPLES = "samples.parquet"
 PARTS = "parts.parquet"
-PAYLOAD_SHARD, MEASURES_SHARD = "payload-{:05d}.parquet", "measures-{:05d}.parquet"
-ROWS, BLOCKS = "rows.parquet", "blocks.parquet"
+PAYLOAD_SHARD, MEASURES_SHARD = "payload-{:05d}.parquet", "measures-{:05d}.arrow"
+ROWS, BLOCKS = "rows.arrow", "blocks.arrow"
 CONTACT_SHEET = "contact_sheet.png"
 STATISTICS = "statistics.parquet"
 CLASS_BARS = "classes.svg"
@@ -42,16 +42,16 @@ class Remark:
 class DatasetSnapshot(Record):
     """An immutable copy of one dataset version.
 
-    Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload),
-    label, group, name (where it was found), attributes (see ``core.attributes``), copies
+    Files: ``samples.parquet``: one row a sample, sorted by ``id``: id (SHA-256 of the payload,
+    32 bytes), label, group, name (where it was found), attributes (see ``core.attributes``), copies
     (how often), bytes, format, width, height, mode.
     ``parts.parquet``: same rows: part (the side the source puts it on, "" where it does not say;
     with commas where the same bytes stand on several).
     ``payload-NNNNN.parquet``: id and payload (the raw bytes as they were found).
-    ``measures-NNNNN.parquet``: same rows as the payloads of that number, what was measured of each:
+    ``measures-NNNNN.arrow``: same rows as the payloads of that number, what was measured of each:
     key (the id as bytes) and the columns of ``qa_assets.datasets.contents``. ``contact_sheet.png``.
-    ``rows.parquet``: same rows as ``samples.parquet``: row of each among all payloads.
-    ``blocks.parquet``, of sources that are arrays: digest of some pictures that lie behind one
+    ``rows.arrow``: same rows as ``samples.parquet``: row of each among all payloads.
+    ``blocks.arrow``, of sources that are arrays: digest of some pictures that lie behind one
     another, and the row of each among all measures.
 
     Attributes:
