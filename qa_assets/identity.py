@@ -3,6 +3,7 @@
 The code of an artifact is the sources of its rooms and the versions of their libraries.
 """
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -53,10 +54,11 @@ def code_version(rooms: tuple[str, ...]) -> str:
     """Digest of the rooms' sources and of the versions of the libraries they compute with."""
     used = sorted({*rooms, "core"})
     sources = {
-        path.relative_to(PACKAGE).as_posix(): digest_source(path)
+        Path(folder, name).relative_to(PACKAGE).as_posix(): digest_source(Path(folder, name))
         for room in used
-        for path in sorted((PACKAGE / room).rglob("*"))
-        if path.suffix in (".py", ".html", ".yaml", ".json") and path.is_file()
+        for folder, _, names in os.walk(PACKAGE / room)
+        for name in names
+        if name.endswith((".py", ".html", ".yaml", ".json"))
     }
     libraries = {name: version(name) for room in used for name in LIBRARIES.get(room, ())}
     return digest_json({"sources": sources, "libraries": libraries})

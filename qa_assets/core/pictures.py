@@ -27,8 +27,11 @@ def bars(labels: Sequence[str], values: Sequence[float], *, width: int = 360) ->
 
 def histogram(values: "NDArray[np.floating]", unit: str, *, bins: int = 30) -> bytes:
     """Counts of ``values`` between their 0.1 and 99.9 percentiles."""
-    low, high = np.percentile(values, [0.1, 99.9])
-    counts, edges = np.histogram(values, bins=bins, range=(low, max(high, low + 1e-9)))
+    ordered = np.sort(values)  # many times faster than NumPy's percentile and histogram
+    low, high = (_quantile(ordered, share) for share in (0.001, 0.999))
+    edges = np.linspace(low, max(high, low + 1e-9), bins + 1)
+    ends = np.searchsorted(ordered, [*edges[:-1], np.nextafter(edges[-1], np.inf)])
+    counts = np.diff(ends)
     top, step = max(int(counts.max()), 1), 330 / bins
     rows = [
         f'<rect x="{15 + i * step:.1f}" y="{104 - 96 * c / top:.1f}" width="{step - 1:.1f}"'
@@ -38,6 +41,13 @@ def histogram(values: "NDArray[np.floating]", unit: str, *, bins: int = 30) -> b
     rows.append(f'<text x="15" y="120">{edges[0]:.3g} {_text(unit)}</text>')
     rows.append(f'<text x="345" y="120" text-anchor="end">{edges[-1]:.3g} {_text(unit)}</text>')
     return _svg(360, 126, rows)
+
+
+def _quantile(ordered: "NDArray[np.floating]", share: float) -> float:
+    """Of sorted values, between the two nearest ones."""
+    place = share * (len(ordered) - 1)
+    below, above = ordered[[int(place), -int(-place // 1)]].astype(float).tolist()
+    return below + (above - below) * (place % 1)
 
 
 def lines(series: "dict[str, Sequence[float]]", *, width: int = 360, height: int = 150) -> bytes:

@@ -38,7 +38,7 @@ def by_class(samples: "pd.DataFrame") -> "pd.DataFrame":
     light = sorted_values("brightness")
     middle = mean(light)
     columns: dict[str, Any] = {
-        "label": np.asarray(label.categories, object)[codes[rows[starts]]],
+        "label": pd.array(np.asarray(label.categories, object)[codes[rows[starts]]], "str"),
         "share": counts / len(samples),
         "samples": counts,
         "brightness_mean": middle,
@@ -50,4 +50,4 @@ def by_class(samples: "pd.DataFrame") -> "pd.DataFrame":
         columns[f"{name}_min"] = np.minimum.reduceat(values, starts)
         columns[f"{name}_max"] = np.maximum.reduceat(values, starts)
     columns["bytes_mean"] = mean(sorted_values("bytes"))
-    return pd.DataFrame(columns).astype({"label": "str"})
+    return pd.DataFrame(columns)

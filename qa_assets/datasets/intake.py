@@ -1,10 +1,11 @@
 """Raw samples to columns: each distinct content is decoded and measured once, known ones never."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import keys
-from qa_assets.datasets.ahead import looked_at, threads
+from qa_assets.datasets.ahead import MOST_THREADS, looked_at, threads
 from qa_assets.datasets.blocks import Block, Known, Met
 from qa_assets.datasets.measures import thinned
 from qa_assets.datasets.pictures import Picture, Refusal, decoders_quiet, inspect_in_thread
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 FOUND = ("key", "label", "group", "name", "part", "attributes")
 """Columns of what was found: one row a usable file."""
 _TEXTS = ("label", "group", "name", "part", "attributes")
+_Digests = Callable[[], Mapping[int, bytes]]
 _BATCH_ROWS = 8192
 _DIGEST = hashlib.sha256
 
@@ -101,12 +103,12 @@ class Intake:
             for kind, run in groupby(read, type):
                 if kind is RawSample:
                     self._samples(cast("Iterator[RawSample]", run))
-                    continue
-                for item in cast("Iterator[Finding | Block]", run):
-                    if isinstance(item, Block):
-                        self._block(item)
-                    else:
-                        self._note(item)
+                elif kind is Block:
+                    for block, digests in self._digested(cast("Iterator[Block]", run)):
+                        self._block(block, digests())
+                else:
+                    for finding in cast("Iterator[Finding]", run):
+                        self._note(finding)
         self._pack()
         empty = pa.table(
             {name: pa.array([], pa.binary(keys.WIDTH) if name == "key" else pa.string())
@@ -138,30 +140,38 @@ class Intake:
             return _Looked(key, None)
         judged = inspect_in_thread(body, self._limits)
         if isinstance(judged, Picture) and judged.luma is not None:
-            luma = thinned(judged.luma)
-            judged = (
-                judged if luma is judged.luma else replace(judged, luma=luma)
-            )  # small ones wait
+            luma = thinned(judged.luma)  # what waits is small
+            judged = judged if luma is judged.luma else replace(judged, luma=luma)
         return _Looked(key, judged, body)
 
     def _has(self, key: bytes) -> bool:
         return key in self._seen or key in self._known
 
-    def _block(self, block: Block) -> None:
+    def _digested(self, run: Iterable[Block]) -> Iterator[tuple[Block, _Digests]]:
+        """Blocks with their digests, which threads make ahead of the one that takes them."""
+        waiting: deque[tuple[Block, _Digests]] = deque()
+        for block in run:
+            digests = partial(block.digests, self._sizes)
+            waiting.append((block, self._pool.submit(digests).result if self._pool else digests))
+            if len(waiting) > MOST_THREADS:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _block(self, block: Block, digests: Mapping[int, bytes]) -> None:
         """Take its samples; where its bytes are known, so are their names.
 
         The last block of a file that grew begins as it was: no more than the rest is made.
         """
         start, count = self._taken, len(block.codes)
-        digests = block.digests(self._sizes)
         there = max((n for n, digest in digests.items() if digest in self._blocks), default=0)
         if there == count:
             self._pack()
             self._packed.append(_columns(block, self._blocks[digests[count]], self._group_of))
             self._taken += count
         elif there:
-            self._block(block.cut(0, there))
-            self._block(block.cut(there, count))
+            self._block(block.cut(0, there), {there: digests[there]})
+            rest = block.cut(there, count)
+            self._block(rest, rest.digests(self._sizes))
         else:
             self._samples(block.samples())
         if self._taken - start == count:

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qa_assets.core import pictures
@@ -42,6 +42,21 @@ def test_a_histogram_counts_every_value_of_its_range() -> None:
     root = ET.fromstring(pictures.histogram(np.repeat([0.0, 10.0], 50), "ms", bins=10))
     heights = [float(r.attrib["height"]) for r in root.iter(f"{SVG}rect")]
     assert heights == [96.0, *[0.0] * 8, 96.0]
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=300), st.integers(1, 40))
+def test_a_histogram_is_that_of_numpy(values: list[float], bins: int) -> None:
+    given = np.array(values, np.float32) + np.float32(0)  # no -0
+    low, high = np.percentile(given.astype(float), [0.1, 99.9])
+    root = ET.fromstring(pictures.histogram(given, "ms", bins=bins))
+    *_, first, last = (t.text for t in root.iter(f"{SVG}text"))
+    assert (first, last) == (f"{low:.3g} ms", f"{max(high, low + 1e-9):.3g} ms")
+    if high - low > 1e-3:
+        counts, edges = np.histogram(given.astype(float), bins=bins, range=(low, high))
+        near = np.abs(given[:, None] - edges).min(axis=1) < 1e-9 * np.abs(edges).max()
+        assume(not near.any())  # rounding decides on which side such a one is
+        heights = [float(r.attrib["height"]) for r in root.iter(f"{SVG}rect")]
+        assert heights == [float(f"{96 * c / max(counts.max(), 1):.1f}") for c in counts]
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0], [float("nan"), 1.0], [3.0]])

@@ -21,7 +21,7 @@ from qa_assets.core.records.datasets import (
 )
 from qa_assets.core.records.quality import PAIRS, QUALITY, SampleQuality
 from qa_assets.core.tables import read_table
-from qa_assets.datasets import blocks, buckets, near_duplicates
+from qa_assets.datasets import blocks, buckets, intake, near_duplicates
 from qa_assets.datasets import statistics as statistics_room
 from qa_assets.datasets.measured import added
 from qa_assets.datasets.near_duplicates import Before, Looks, Pairs, find
@@ -118,6 +118,24 @@ def test_rows_of_known_blocks_are_not_hashed_and_all_records_are_as_made_anew(
     assert grown[2].read(SKETCHES) == anew[2].read(SKETCHES)
     assert grown[2].read(LOOKS) == anew[2].read(LOOKS)
     assert grown[0].read(CONTACT_SHEET) == anew[0].read(CONTACT_SHEET)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("write", [idx, npz])
+def test_blocks_are_the_same_with_any_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, Pixels], None]
+) -> None:
+    given = {} if write is idx else {"format": "npz", "path": "set/set.npz"}
+    write(tmp_path / "set", pictures(150))
+    found: set[tuple[str, str]] = set()
+    for count in (1, 2, 4):
+        monkeypatch.setattr(intake, "threads", lambda count=count: count)
+        write(tmp_path / "set", pictures(150))
+        first = made(tmp_path, scratch=f"first {count}", **given)
+        write(tmp_path / "set", np.concatenate([pictures(150), pictures(7, seed=3)]))
+        second = made(tmp_path, first, scratch=f"second {count}", **given)
+        found.add((first[0].digest, second[0].digest))
+    assert len(found) == 1
 
 
 @pytest.mark.usefixtures("small_blocks")
