@@ -135,7 +135,9 @@ def make(step: str, folder: Path, layout: str, inputs: dict[str, str]) -> str:
         if step == "dataset_snapshot":
             kind = "image_folder" if layout == "zip" else layout
             settings = DatasetSettings(path="set", format=kind)
-            return store.put(snapshot(settings, "m", folder, Path(scratch)).content())
+            memory = store.root / "memory"
+            taken = snapshot(settings, "m", folder, Path(scratch), memory=memory)
+            return store.put(taken.content())
         taken = DatasetSnapshot.load(store.get(inputs["dataset_snapshot"]))
         if step == "sample_quality":
             return store.put(quality(taken).content())

@@ -28,6 +28,25 @@ Name = Annotated[str, typer.Argument(help="Name of the pipeline: a folder under 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"qa_assets {version('qa_assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_say_version, help="Which one this is."),
+    ] = False,
+) -> None:
+    """What holds for all of them."""
+
+
 @app.command()
 def run(
     pipeline: Name,

@@ -1,6 +1,7 @@
 """The command line as a user meets it: what it prints, how it exits, and what bad input leaves."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,12 @@ def test_doctor_finds_this_machine_fit(finished: Project) -> None:
     done = finished.qa("doctor", "--json")
     assert done.returncode == 0, done.stdout
     assert not [f for f in lines(done.stdout) if f["state"] == "broken"]
+
+
+def test_it_says_its_version(empty_project: Project) -> None:
+    done = empty_project.qa("--version")
+    said = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
+    assert (done.returncode, done.stdout) == (0, f"qa_assets {said['project']['version']}\n")
 
 
 def test_a_wrong_call_is_no_bug(finished: Project) -> None:

@@ -19,6 +19,7 @@ from qa_assets.datasets.source import Unread
 _MARK, _INODE = 40, slice(8, 16)
 """Bytes of a mark, and where those of the inode are in it."""
 _ROW = _MARK + keys.WIDTH
+_MAGIC = b"qa-seen1"
 
 
 class SeenFiles:
@@ -66,8 +67,7 @@ class SeenFiles:
         with contextlib.suppress(OSError):  # they are read again instead
             try:
                 self._memory.parent.mkdir(parents=True, exist_ok=True)
-                with draft.open("wb") as out:
-                    np.save(out, np.frombuffer(self._noted, np.uint8).reshape(-1, _ROW))
+                draft.write_bytes(_MAGIC + self._noted)
                 draft.replace(self._memory)
             finally:
                 draft.unlink(missing_ok=True)
@@ -75,9 +75,10 @@ class SeenFiles:
 
 def _read(memory: Path | None) -> keys.Keys:
     """The rows of a memory; one that cannot be read has none."""
-    none = np.zeros((0, _ROW), np.uint8)
     try:
-        found = none if memory is None else np.load(memory, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return none
-    return found if found.dtype == np.uint8 and found.shape[1:] == (_ROW,) else none
+        body = b"" if memory is None else memory.read_bytes()
+    except OSError:
+        body = b""
+    whole = body.startswith(_MAGIC) and not (len(body) - len(_MAGIC)) % _ROW
+    rows = body[len(_MAGIC) :] if whole else b""
+    return np.frombuffer(rows, np.uint8).reshape(-1, _ROW)

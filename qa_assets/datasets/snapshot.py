@@ -29,7 +29,7 @@ from qa_assets.datasets.settings import DatasetSettings
 from qa_assets.datasets.shards import Earlier, ShardWriter, earlier_shards, measured_alike
 from qa_assets.datasets.source import RawSample, format_named
 
-_FILES = "files.npy"
+_FILES = "files"
 
 
 def prepare(settings: DatasetSettings, root: Path) -> Path:
