@@ -1,4 +1,4 @@
-"""What a new version costs: snapshot, quality, duplicates and statistics of MNIST, then 1 % more.
+"""What a new version costs: snapshot, quality, duplicates, statistics of MNIST, then 1 % more each.
 
 The assets are made as a run makes them: from a store, each record verified when it is read. Every
 row is a process of its own; "with start" counts its start and its imports, "work" does not.
@@ -8,12 +8,14 @@ Usage: python -m benchmarks.growing FOLDER [LAYOUT] (with MNIST's four files, pa
 
 import json
 import resource
+import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +23,9 @@ from numpy.typing import NDArray
 
 import qa_assets
 
-MORE = 0.01
+MORE, TIMES = 0.01, 5
+"""So much is added, so often."""
+COLUMNS = ("cpu", "wall", "whole cpu", "whole wall")
 ASSETS = ("dataset_snapshot", "sample_quality", "dataset_statistics")
 Numbers = NDArray[np.uint8]
 
@@ -101,30 +105,42 @@ def measure(root: Path, layout: str) -> dict[str, float]:
 
 
 def main(folder: Path, layout: str = "idx") -> None:
-    """Print one row a version, and what part of the full time it took."""
-    pictures, labels = (read(folder, f"train-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
-    new = round(len(pictures) * MORE)
-    other, named = (read(folder, f"t10k-{n}-ubyte")[:new] for n in ("images-idx3", "labels-idx1"))
-    grown = np.concatenate([pictures, other]), np.concatenate([labels, named])
-    columns = ("cpu", "wall", "whole cpu", "whole wall")
+    """Print one row a version, and what part of the full time those with more took (medians)."""
+    first, second = (
+        tuple(read(folder, f"{side}-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
+        for side in ("train", "t10k")
+    )
+    whole = [np.concatenate(pair) for pair in zip(first, second, strict=True)]
+    count, new = len(first[0]), round(len(first[0]) * MORE)
+    sizes = [count + new * n for n in range(1, TIMES + 1)]
     titles = "".join(f"{t:>15}" for t in ("work cpu", "work wall", "with start cpu", "wall"))
     sys.stdout.write(f"{'version':26}{titles}   seconds\n")
     with tempfile.TemporaryDirectory(prefix="qa-growing-") as made:
-        steps, full = Path(made) / "steps", Path(made) / "full"
-        write(steps / "set", pictures, labels, layout)
-        write(full / "set", *grown, layout)
-        rows = [(f"{len(pictures)} from nothing", measure(steps, layout))]
-        write(steps / "set", *grown, layout)
-        rows.append((f"{new} more", measure(steps, layout)))
-        rows.append(("unchanged", measure(steps, layout)))
-        rows.append((f"{len(grown[0])} from nothing", measure(full, layout)))
-        if rows[2][1]["reused"] != len(ASSETS):
+        steps = Path(made) / "steps"
+        write(steps / "set", *(w[:count] for w in whole), layout)
+        _told(f"{count} from nothing", measure(steps, layout))
+        more: list[dict[str, float]] = []
+        for size in sizes:
+            write(steps / "set", *(w[:size] for w in whole), layout)
+            more.append(_told(f"{new} more: {size}", measure(steps, layout)))
+        if _told("unchanged", measure(steps, layout))["reused"] != len(ASSETS):
             sys.exit("the unchanged version was made again")
-    for name, found in rows:
-        figures = "".join(f"{found[c]:15.2f}" for c in columns)
-        sys.stdout.write(f"{name:26}{figures}\n")
-    share = "".join(f"{rows[1][1][c] / rows[3][1][c]:15.1%}" for c in columns)
-    sys.stdout.write(f"{f'{MORE:.0%} more, of all of it':26}{share}\n")
+        anew: list[dict[str, float]] = []
+        for number in range(TIMES // 2 + 1):
+            full = Path(made) / f"full {number}"
+            write(full / "set", *(w[: sizes[0]] for w in whole), layout)
+            anew.append(_told(f"{sizes[0]} from nothing", measure(full, layout)))
+            shutil.rmtree(full)
+    shares = (median(m[c] for m in more) / median(a[c] for a in anew) for c in COLUMNS)
+    share = "".join(f"{s:15.1%}" for s in shares)
+    sys.stdout.write(f"{f'{MORE:.0%} more, of all of it':26}{share}   medians\n")
+
+
+def _told(name: str, found: dict[str, float]) -> dict[str, float]:
+    figures = "".join(f"{found[c]:15.2f}" for c in COLUMNS)
+    sys.stdout.write(f"{name:26}{figures}\n")
+    sys.stdout.flush()
+    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -124,11 +124,7 @@ def verify(folder: Path) -> dict[str, str]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise _tampered(folder, MANIFEST, "is not readable") from error
-    found = {
-        p.relative_to(folder).as_posix(): p
-        for p in folder.rglob("*")
-        if not p.is_dir() or p.is_symlink()
-    }
+    found = dict(files_below(folder))
     found.pop(MANIFEST)
     for name in sorted(manifest.keys() | found.keys()):
         if name not in found:
@@ -139,6 +135,14 @@ def verify(folder: Path) -> dict[str, str]:
         if not regular or digest_of(found[name]) != manifest[name]:
             raise _tampered(folder, name, "has other bytes than were published")
     return manifest
+
+
+def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Whatever is in a folder and is no folder itself, links among it: POSIX name and path."""
+    for inside, folders, names in os.walk(folder):
+        links = (name for name in folders if Path(inside, name).is_symlink())
+        for path in (Path(inside, name) for name in (*names, *links)):
+            yield path.relative_to(folder).as_posix(), path
 
 
 def read_verified(folder: Path, name: str) -> tuple[bytes, dict[str, str]]:

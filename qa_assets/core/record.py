@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.publish import Content
+from qa_assets.core.publish import Content, files_below
 from qa_assets.core.store import content_digest
 
 RECORD = "record.json"
@@ -81,8 +81,7 @@ class Record:
         Raises:
             InputRefused: ``RECORD_SCHEMA``: the fields are not those of this kind of record.
         """
-        names = (p for p in folder.rglob("*") if p.is_file())
-        files = {p.relative_to(folder).as_posix(): p for p in names}
+        files = {name: path for name, path in files_below(folder) if path.is_file()}
         body = files.pop(RECORD, None)
         files.pop("MANIFEST.json", None)
         try:

@@ -77,20 +77,20 @@ def spelt_digests(column: "pa.FixedSizeBinaryArray") -> "pa.StringArray":
     return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(digits))
 
 
-def read_first(body: bytes | Path, column: str, count: int) -> list[Any]:
-    """The first values of a column of a Parquet file; the others are not read."""
+def read_first(body: bytes | Path, column: str, count: int) -> "pa.Array":
+    """The first values of a column of a Parquet file as they are stored; others are not read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     source = pa.BufferReader(body) if isinstance(body, bytes) else body
-    found: list[Any] = []
+    found: list[pa.Array] = []
     with pq.ParquetFile(source, memory_map=True) as file:
+        kind = file.schema_arrow.field(column).type
         for batch in file.iter_batches(count, columns=[column]):
-            digests = batch[column].type == pa.binary(DIGEST_BYTES)
-            found += (spelt_digests(batch[column]) if digests else batch[column]).to_pylist()
-            if len(found) >= count:
+            found.append(batch[column])
+            if sum(map(len, found)) >= count:
                 break
-    return found[:count]
+    return pa.concat_arrays([pa.array([], kind), *found])[:count]
 
 
 def write_mapped(place: Path, table: "pa.Table") -> None:

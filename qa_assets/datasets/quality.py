@@ -143,29 +143,29 @@ def _oddness(
     numbers: Mapping[str, NDArray[Any]], codes: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:
     """Largest robust distance of each sample from its class, in which measure, and the median."""
-    distance = np.zeros(len(codes))
-    which = np.zeros(len(codes), np.int32)
-    typical = np.zeros(len(codes))
     by_class, starts = sorted_by(codes)
-    classes = np.split(by_class, starts[1:])
+    ends = [*starts[1:].tolist(), len(codes)]
+    distance, which = np.zeros(len(codes)), np.zeros(len(codes), np.int32)
+    middles = np.zeros((len(numbers), len(starts)))
     for place, values in enumerate(numbers.values()):
         least = float(np.std(values)) / 2
         if not least:
             continue
-        for rows in classes:
-            middle, spread = _spread(values[rows])
+        ordered = values[by_class]
+        away = np.empty(len(ordered), np.result_type(ordered.dtype, np.float32))
+        for number, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
+            some = ordered[start:end]
+            middle = middles[place, number] = _median(some)
+            off = np.abs(some - middle)
             # where most of a class is alike, the spread of the whole set says what is far
-            away = np.abs(values[rows] - middle) / max(spread, least)
-            farther = away > distance[rows]
-            chosen = rows[farther]
-            distance[chosen], which[chosen] = away[farther], place
-            typical[chosen] = middle
-    return distance, which, typical
-
-
-def _spread(values: NDArray[Any]) -> tuple[float, float]:
-    middle = _median(values)
-    return middle, _MAD * _median(np.abs(values - middle))
+            away[start:end] = off / max(_MAD * _median(off), least)
+        farther = away > distance
+        np.copyto(distance, away, where=farther)
+        np.copyto(which, place, where=farther)
+    typical = middles[which, np.repeat(np.arange(len(starts)), np.diff([*starts, len(codes)]))]
+    back = np.empty_like(by_class)
+    back[by_class] = np.arange(len(back))
+    return distance[back], which[back], np.where(distance > 0, typical, 0)[back]
 
 
 def _median(values: NDArray[Any]) -> float:

@@ -26,10 +26,10 @@ from qa_assets.core.records.datasets import (
 )
 from qa_assets.core.records.quality import QUALITY, SampleQuality
 from qa_assets.core.tables import columns_bytes, read_columns, read_first, table_bytes
-from qa_assets.datasets import sketches
+from qa_assets.datasets import keys, sketches
 from qa_assets.datasets.class_table import by_class
 from qa_assets.datasets.measured import shards_by_digest, thumbnails
-from qa_assets.datasets.measures import MEASURES
+from qa_assets.datasets.measures import MEASURES, SIDE
 from qa_assets.datasets.merge import coded
 from qa_assets.datasets.shards import measured_by
 from qa_assets.datasets.sketches import (
@@ -109,15 +109,16 @@ def _columns(snapshot: DatasetSnapshot, quality: SampleQuality) -> Any:
 
 def _looks(snapshot: DatasetSnapshot, before: DatasetStatistics | None) -> bytes:
     """Thumbnails of the samples with the smallest digests, so any; most were there before."""
-    ids: list[str] = read_first(snapshot.files[SAMPLES], "id", MOST_LOOKS)
-    known: dict[str, bytes] = {}
+    ids = keys.of_column(read_first(snapshot.files[SAMPLES], "id", MOST_LOOKS))
+    thumbs = np.zeros((len(ids), SIDE * SIDE), np.uint8)
+    new = np.arange(len(ids))
     if before is not None and LOOKS in before.files:
-        looks = read_columns(before.files[LOOKS])
-        known = dict(zip(looks["id"].to_pylist(), looks["thumb"].to_pylist(), strict=True))
-    new = [place for place, sample in enumerate(ids) if sample not in known]
-    found = thumbnails(snapshot, np.array(new, np.intp))
-    known |= {ids[place]: row.tobytes() for place, row in zip(new, found, strict=True)}
-    return columns_bytes({"id": ids, "thumb": [known[sample] for sample in ids]})
+        looks = read_columns(before.files[LOOKS], spelt=False)
+        place = keys.locate(ids, keys.of_column(looks["id"]))
+        there, new = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
+        thumbs[there] = keys.of_column(looks["thumb"])[place[there]]
+    thumbs[new] = thumbnails(snapshot, new)
+    return columns_bytes({"id": keys.column(ids), "thumb": keys.column(thumbs)})
 
 
 def _kept(before: DatasetStatistics, *, same: bool) -> dict[str, bytes]:
