@@ -98,14 +98,17 @@ class Block:
 
         if self.called:
             return pa.array([f"{self.within}/{name}" for name in self.called], pa.string())
-        places = np.arange(self.first, self.first + len(self.codes), dtype=np.int64)
-        if self.first + len(places) > 10**PLACE_DIGITS:
-            return pa.array([f"{self.within}/{n:0{PLACE_DIGITS}d}" for n in places], pa.string())
+        end = self.first + len(self.codes)
+        if end > 10**PLACE_DIGITS:
+            named = (f"{self.within}/{n:0{PLACE_DIGITS}d}" for n in range(self.first, end))
+            return pa.array([*named], pa.string())
+        places = np.arange(self.first, end, dtype=np.uint32)
         before = np.frombuffer(f"{self.within}/".encode(), np.uint8)
         text = np.empty((len(places), len(before) + PLACE_DIGITS), np.uint8)
         text[:, : len(before)] = before
         for digit in range(PLACE_DIGITS):
-            places, text[:, -1 - digit] = places // 10, places % 10 + ord("0")
+            left = places // 10
+            text[:, -1 - digit], places = places - left * 10 + ord("0"), left
         ends = np.arange(len(text) + 1, dtype=np.int32) * text.shape[1]
         return pa.StringArray.from_buffers(len(text), pa.py_buffer(ends), pa.py_buffer(text))
 

@@ -91,8 +91,14 @@ class Collected:
             counts[found.code] += found.count
         if self.facts is None:
             return tuple(remarks), dict(counts)
-        told = self.facts.select(WORDS).take(pa.array(self.places))
-        files = told.append_column("name", self.taken.found["name"])
+        coded = {word: keys.one_array(self.facts[word]) for word in WORDS}
+        told = {
+            word: pa.DictionaryArray.from_arrays(
+                column.indices.to_numpy()[self.places], column.dictionary, safe=False
+            )
+            for word, column in coded.items()
+        }
+        files = pa.table({**told, "name": self.taken.found["name"]})
         given = np.ones(len(files), np.bool_)
         for met in self.taken.met:  # of samples that we named the first tells what to say
             given[met.start + 1 : met.start + met.count] &= not met.numbered

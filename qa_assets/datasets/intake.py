@@ -235,7 +235,8 @@ def _columns(
     import pyarrow as pa
 
     count = len(known)
-    none = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([""], pa.string()))
+    zeros = pa.array(np.zeros(count, np.int32))
+    none = pa.DictionaryArray.from_arrays(zeros, pa.array([""], pa.string()), safe=False)
     words = pa.array(block.words, pa.string())
     part = pa.array([block.part], pa.string())
     groups = none
@@ -246,7 +247,7 @@ def _columns(
         "label": pa.DictionaryArray.from_arrays(block.codes.astype(np.int32), words),
         "group": groups,
         "name": block.names(),
-        "part": pa.DictionaryArray.from_arrays(none.indices, part),
+        "part": pa.DictionaryArray.from_arrays(zeros, part, safe=False),
         "attributes": none,
     }
     return pa.table({name: columns[name] for name in FOUND})
