@@ -28,7 +28,7 @@ from qa_assets.datasets.measured import grown
 from qa_assets.datasets.merge import Merged, coded
 from qa_assets.datasets.remarks import NAMED, remarks_of, remarks_of_copies
 from qa_assets.datasets.remedies import with_remedy
-from qa_assets.datasets.shards import Earlier, Pair, ShardWriter
+from qa_assets.datasets.shards import Earlier, Pair, ShardWriter, together
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +112,8 @@ class Collected:
         folder, old = self.shards.folder, sum(map(len, self.earlier.facts))
         used = np.zeros(len(self.facts), np.bool_)
         used[self.rows] = True
-        pairs = [*self.earlier.kept(folder, used[:old]), *self.shards.kept(used[old:])]
+        kept = [*self.earlier.kept(folder, used[:old]), *self.shards.kept(used[old:])]
+        pairs = together(kept, folder)
         place = np.where(used, np.cumsum(used) - 1, -1)  # among the measures that are kept
         rows = pa.table({"row": place[self.rows].astype(np.uint32)})
         if self.base and used[:old].all():

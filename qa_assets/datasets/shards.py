@@ -30,6 +30,8 @@ SHARD_BYTES = 64 << 20
 """Payload of one shard."""
 GROUP_BYTES = 256 << 10
 """Payload that is written, and read, at once."""
+MANY = 8
+"""Of so many small pairs one is made."""
 _MEASURED_BY = b"measured_by"
 
 
@@ -192,6 +194,57 @@ def _on_disk(body: bytes | Path, place: Path) -> Path:
         return body
     place.write_bytes(body)
     return place
+
+
+def together(pairs: Sequence[Pair], folder: Path) -> list[Pair]:
+    """The pairs, in their order; where many small ones are the last, these are packed as one.
+
+    Every pair costs its opening, so a set that grows each night would cost more each night. One
+    that is more than twice as large as all behind it stays as it is, so that little is copied.
+
+    Args:
+        pairs: They; their files stay.
+        folder: Where the new one is written.
+    """
+    few, size = 0, 0
+    for pair in reversed(pairs):
+        own = pair.payloads.stat().st_size
+        if few and own > min(2 * size, SHARD_BYTES - size):
+            break
+        few, size = few + 1, size + own
+    if few < MANY:
+        return [*pairs]
+    return [*pairs[:-few], _joined(pairs[-few:], folder)]
+
+
+def _joined(pairs: Sequence[Pair], folder: Path) -> Pair:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    new = Pair(folder / "joined-payloads", folder / "joined-measures")
+    measures = pa.concat_tables([read_mapped(pair.measures) for pair in pairs])
+    _write_measures(measures.unify_dictionaries(), new.measures)
+    waiting: list[pa.Table] = []
+    with pq.ParquetFile(pairs[0].payloads) as first:
+        out = pq.ParquetWriter(new.payloads, first.schema_arrow, **_PLAIN)
+    with out:
+        for group in _groups(pairs):
+            waiting.append(group)
+            if sum(g.nbytes for g in waiting) >= GROUP_BYTES:
+                out.write_table(pa.concat_tables(waiting).combine_chunks())
+                waiting = []
+        if waiting:
+            out.write_table(pa.concat_tables(waiting).combine_chunks())
+    return new
+
+
+def _groups(pairs: Sequence[Pair]) -> "Iterator[pa.Table]":
+    import pyarrow.parquet as pq
+
+    for pair in pairs:
+        with pq.ParquetFile(pair.payloads) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number)
 
 
 def _kept(
