@@ -105,7 +105,7 @@ def measure(root: Path, layout: str) -> dict[str, float]:
 
 
 def main(folder: Path, layout: str = "idx") -> None:
-    """Print one row a version, and what part of the full time those with more took (medians)."""
+    """Print one row a version, and what part of the full time those with more took."""
     first, second = (
         tuple(read(folder, f"{side}-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
         for side in ("train", "t10k")
@@ -119,21 +119,20 @@ def main(folder: Path, layout: str = "idx") -> None:
         steps = Path(made) / "steps"
         write(steps / "set", *(w[:count] for w in whole), layout)
         _told(f"{count} from nothing", measure(steps, layout))
-        more: list[dict[str, float]] = []
-        for size in sizes:
+        pairs: list[tuple[dict[str, float], dict[str, float]]] = []
+        for size in sizes:  # side by side, since machines are not always as fast
             write(steps / "set", *(w[:size] for w in whole), layout)
-            more.append(_told(f"{new} more: {size}", measure(steps, layout)))
+            more = _told(f"{new} more: {size}", measure(steps, layout))
+            full = Path(made) / f"full {size}"
+            write(full / "set", *(w[:size] for w in whole), layout)
+            pairs.append((more, _told(f"{size} from nothing", measure(full, layout))))
+            shutil.rmtree(full)
         if _told("unchanged", measure(steps, layout))["reused"] != len(ASSETS):
             sys.exit("the unchanged version was made again")
-        anew: list[dict[str, float]] = []
-        for number in range(TIMES // 2 + 1):
-            full = Path(made) / f"full {number}"
-            write(full / "set", *(w[: sizes[0]] for w in whole), layout)
-            anew.append(_told(f"{sizes[0]} from nothing", measure(full, layout)))
-            shutil.rmtree(full)
-    shares = (median(m[c] for m in more) / median(a[c] for a in anew) for c in COLUMNS)
-    share = "".join(f"{s:15.1%}" for s in shares)
-    sys.stdout.write(f"{f'{MORE:.0%} more, of all of it':26}{share}   medians\n")
+    shares = [[more[c] / full[c] for more, full in pairs] for c in COLUMNS]
+    for title, of in (("median", median), ("least", min), ("most", max)):
+        figures = "".join(f"{of(share):15.1%}" for share in shares)
+        sys.stdout.write(f"{f'{MORE:.0%} more, of all: {title}':26}{figures}\n")
 
 
 def _told(name: str, found: dict[str, float]) -> dict[str, float]:
