@@ -140,9 +140,10 @@ def verify(folder: Path) -> dict[str, str]:
 def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
     """Whatever is in a folder and is no folder itself, links among it: POSIX name and path."""
     for inside, folders, names in os.walk(folder):
+        below = inside[len(str(folder)) :].lstrip(os.sep).replace(os.sep, "/")
         links = (name for name in folders if Path(inside, name).is_symlink())
-        for path in (Path(inside, name) for name in (*names, *links)):
-            yield path.relative_to(folder).as_posix(), path
+        for name in (*names, *links):
+            yield f"{below}/{name}" if below else name, Path(inside, name)
 
 
 def read_verified(folder: Path, name: str) -> tuple[bytes, dict[str, str]]:
