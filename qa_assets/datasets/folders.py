@@ -17,7 +17,7 @@ IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 MIB = 1 << 20
 _GUARDS = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 """Flags of ``os.open``, as far as the system has them."""
-_MARK, _WORD = struct.Struct("<QQQqq"), (1 << 64) - 1
+_MARK, _WORD = struct.Struct("<5Q"), (1 << 64) - 1
 
 
 class FoundFile(NamedTuple):  # as of ``source.RawSample``
@@ -167,8 +167,8 @@ def _judge(name: str, path: str, inside: Path) -> FoundFile | Quarantined:
 
 
 def _mark_of(status: os.stat_result) -> bytes:
-    numbers = (status.st_dev & _WORD, status.st_ino & _WORD, status.st_size)
-    return _MARK.pack(*numbers, status.st_mtime_ns, status.st_ctime_ns)
+    times = (status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD)  # of any century
+    return _MARK.pack(status.st_dev & _WORD, status.st_ino & _WORD, status.st_size, *times)
 
 
 def _link(name: str, what: str) -> Quarantined:

@@ -14,7 +14,7 @@ from qa_assets.core.unchanged import tick_ns
 from qa_assets.datasets.folders import FoundFile, walk
 from qa_assets.datasets.seen_files import SeenFiles
 from qa_assets.datasets.settings import DatasetSettings
-from qa_assets.datasets.snapshot import snapshot
+from qa_assets.datasets.snapshot import fingerprint, snapshot
 from qa_assets_tests.datasets.samples import pets, picture, write
 
 Opened = Callable[[], AbstractContextManager[list[str]]]
@@ -143,6 +143,19 @@ def test_a_damaged_memory_holds_nothing(
     assert len(pictures(names)) == 12
     assert second == first
     assert memory.read_bytes() == whole
+
+
+@pytest.mark.parametrize("seconds", [-(10**9), 0, 1 << 34, (1 << 34) - (1 << 31) - 1])
+def test_a_file_of_any_century_is_taken(tmp_path: Path, opened: Opened, seconds: int) -> None:
+    pets(tmp_path)
+    for place in tmp_path.glob("data/cat/*"):
+        os.utime(place, (seconds, seconds))
+    settle()
+    first = taken(tmp_path, SETTINGS["image_folder"])
+    with opened() as names:
+        assert taken(tmp_path, SETTINGS["image_folder"], first) == first
+    assert pictures(names) == set()
+    assert fingerprint(SETTINGS["image_folder"], tmp_path)
 
 
 def test_what_was_refused_is_refused_again(settings: DatasetSettings, tmp_path: Path) -> None:
