@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage, stats
 
@@ -46,6 +49,37 @@ def test_measures_of_pictures_against_numpy_and_scipy() -> None:
         np.testing.assert_allclose(look.numbers["p50"][row], median, rtol=1e-6)
     blocks = stack.reshape(5, 8, 3, 8, 3).mean(axis=(2, 4)).reshape(5, -1)
     np.testing.assert_allclose(look.thumbs, np.rint(blocks), atol=1)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 5))
+def test_oddness_is_the_largest_robust_distance_from_the_class(
+    seed: int, count: int, classes: int
+) -> None:
+    from qa_assets.datasets.quality import _oddness
+
+    draw = np.random.default_rng(seed)
+    codes = np.unique(draw.integers(0, classes, count), return_inverse=True)[1]
+    numbers = {
+        "smooth": draw.normal(5, 2, count).astype(np.float32),
+        "same": np.full(count, 3.0, np.float32),
+        "mostly": np.where(draw.random(count) < 0.8, 28, draw.integers(1, 99, count)),
+    }
+    distance, which, typical = _oddness(numbers, codes)
+    for row in range(count):
+        found = []
+        for values in numbers.values():
+            own = values[codes == codes[row]].astype(float)
+            spread = stats.median_abs_deviation(own, scale="normal")
+            least = float(np.std(values)) / 2
+            away = abs(values[row] - np.median(own)) / max(spread, least) if least else 0.0
+            found.append((away, np.median(own)))
+        most = max(away for away, _ in found)
+        assert distance[row] == pytest.approx(most, rel=1e-3, abs=1e-6)
+        if most:
+            assert found[which[row]][0] == pytest.approx(most, rel=1e-3, abs=1e-6)
+            assert typical[row] == pytest.approx(found[which[row]][1], rel=1e-5)
+        else:
+            assert typical[row] == 0
 
 
 def reencoded(body: bytes, quality_: int) -> bytes:

@@ -15,8 +15,10 @@ from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import CONTACT_SHEET, SAMPLES, DatasetSnapshot
 from qa_assets.core.store import LocalStore
 from qa_assets.core.tables import read_table
+from qa_assets.datasets import contact_sheet
 from qa_assets.datasets.settings import DatasetSettings
 from qa_assets.datasets.snapshot import fingerprint, prepare
+from qa_assets.datasets.tiles import tiles_of
 from qa_assets.preprocessing.samples import read_payloads
 from qa_assets_tests.datasets.samples import DIGITS, digits, pets, picture, saved, take, write
 
@@ -221,6 +223,21 @@ def test_the_contact_sheet_is_small_whatever_the_pictures(tmp_path: Path) -> Non
     assert len(body) <= 40_000
     small = Image.open(io.BytesIO(body))
     assert small.height > 24 * 40
+
+
+def test_a_sheet_that_fits_only_when_packed_well_shows_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = digits()[0]
+    rows = read_table(taken, SAMPLES)
+    some = [*zip(rows["id"], rows["label"], strict=True)][:300]
+    quickly = contact_sheet.sheet_of(taken, some)
+    monkeypatch.setattr(contact_sheet, "INLINE_PICTURE_BYTES", len(quickly) - 1)
+    well = contact_sheet.sheet_of(taken, some)
+    assert len(well) < len(quickly)
+    assert tiles_of(well).keys() == tiles_of(quickly).keys() != set()
+    shown = [np.asarray(Image.open(io.BytesIO(body))) for body in (well, quickly)]
+    np.testing.assert_array_equal(*shown)
 
 
 def test_tiny_pictures_are_enlarged_without_blur() -> None:
