@@ -10,7 +10,18 @@ from qa_assets.core.record import INLINE_PICTURE_BYTES, Record
 from qa_assets.core.records.datasets import CONTACT_SHEET, DatasetSnapshot
 from qa_assets.datasets import keys
 from qa_assets.datasets.class_table import sorted_by
-from qa_assets.datasets.tiles import GAP, LABEL_WIDTH, SIDE, STEP, place, tile, tiles_of, told
+from qa_assets.datasets.tiles import (
+    GAP,
+    GREY,
+    LABEL_WIDTH,
+    SIDE,
+    STEP,
+    Tile,
+    place,
+    tile,
+    tiles_of,
+    told,
+)
 from qa_assets.preprocessing.samples import read_payloads
 
 if TYPE_CHECKING:
@@ -90,24 +101,28 @@ def sheet_of(
     return body
 
 
-def _draw(tiles: "dict[str, list[Image]]", most: int, left_out: int) -> "Image":
+def _draw(tiles: dict[str, list[Tile]], most: int, left_out: int) -> "Image":
     from PIL import Image, ImageDraw
 
     columns = max((len(row[:most]) for row in tiles.values()), default=0)
     height = STEP * (len(tiles) + bool(left_out)) + GAP
-    grey = all(tile.mode == "L" for row in tiles.values() for tile in row)
+    grey = all(tile.ndim == GREY for row in tiles.values() for tile in row)
     size = (LABEL_WIDTH + STEP * columns + GAP, height)
     sheet = Image.new("L" if grey else "RGB", size, PAPER)
     pen = ImageDraw.Draw(sheet)
-    for line, (label, row) in enumerate(tiles.items()):
+    for line, label in enumerate(tiles):
         middle = place(line, 0)[1] + SIDE // 2
         pen.text((LABEL_WIDTH - 2 * GAP, middle), _short(label), fill=INK, anchor="rm")
-        for column, shown in enumerate(row[:most]):
-            sheet.paste(shown, place(line, column))
     if left_out:
         note = (GAP, height - STEP // 2)
         pen.text(note, f"and {left_out} more classes", fill=INK, anchor="lm")
-    return sheet
+    drawn = np.array(sheet)
+    for line, row in enumerate(tiles.values()):
+        for column, shown in enumerate(row[:most]):
+            (left, top), (tall, wide) = place(line, column), shown.shape[:2]
+            whole = shown if grey or shown.ndim > GREY else shown[..., None]
+            drawn[top : top + tall, left : left + wide] = whole
+    return Image.fromarray(drawn)
 
 
 def _few_colours(sheet: "Image") -> "Image":

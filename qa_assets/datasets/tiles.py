@@ -9,16 +9,22 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qa_assets.core.digests import digest_json
 from qa_assets.preprocessing import image as pictures
 from qa_assets.preprocessing.image import eight_bits, turned
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from PIL.PngImagePlugin import PngInfo
 
 SIDE, GAP, LABEL_WIDTH = 40, 2, 76
 STEP = SIDE + GAP
+GREY = 2
+"""Dimensions of a picture without colours."""
+Tile = NDArray[np.uint8]
+"""Shape (height, width), or (height, width, 3) where it shows colours."""
 SHADES = [round(round(v * 31 / 255) * 255 / 31) for v in range(256)]
 """The nearest of 32 shades of each value, black and white among them: enough for a thumbnail, and
 half the bytes."""
@@ -26,8 +32,8 @@ _SHOWN = "tiles"
 """Keyword of the text in a sheet's PNG that says which samples it shows."""
 
 
-def tile(payload: bytes) -> "Image":
-    """A picture of ``SIDE`` pixels at most, in a few shades; ``L`` where it has no colour."""
+def tile(payload: bytes) -> Tile:
+    """A picture of ``SIDE`` pixels at most, in a few shades."""
     from PIL import Image, ImageOps
 
     with warnings.catch_warnings():
@@ -36,15 +42,14 @@ def tile(payload: bytes) -> "Image":
             image = eight_bits(turned(stored), "RGB")
     tiny = max(image.size) < SIDE
     method = Image.Resampling.NEAREST if tiny else Image.Resampling.BOX
-    return _plain(ImageOps.contain(image, (SIDE, SIDE), method).point(SHADES * 3))
+    return _plain(np.asarray(ImageOps.contain(image, (SIDE, SIDE), method).point(SHADES * 3)))
 
 
-def _plain(picture: "Image") -> "Image":
+def _plain(picture: Tile) -> Tile:
     """Without its colours, where it shows none."""
-    if picture.mode == "L":
+    if picture.ndim == GREY or (picture != picture[..., :1]).any():
         return picture
-    grey = picture.convert("L")
-    return grey if grey.convert(picture.mode).tobytes() == picture.tobytes() else picture
+    return picture[..., 0]
 
 
 def place(line: int, column: int) -> tuple[int, int]:
@@ -61,7 +66,7 @@ def told(lines: Sequence[Sequence[str]]) -> "PngInfo":
     return info
 
 
-def tiles_of(sheet: bytes) -> "Mapping[str, Image]":
+def tiles_of(sheet: bytes) -> Mapping[str, Tile]:
     """The tiles of a sheet by the id of the sample; none where other code drew it."""
     from PIL import Image
 
@@ -71,11 +76,12 @@ def tiles_of(sheet: bytes) -> "Mapping[str, Image]":
         drawn_by, lines = json.loads(said) if said else ("", [])
         if drawn_by != _drawn_by():
             return {}
-        found: dict[str, Image.Image] = {}
-        for line, ids in enumerate(lines):
-            for column, sample in enumerate(ids.split()):
-                left, top = place(line, column)
-                found[sample] = _plain(stored.crop((left, top, left + SIDE, top + SIDE)))
+        drawn = np.asarray(stored)
+    found: dict[str, Tile] = {}
+    for line, ids in enumerate(lines):
+        for column, sample in enumerate(ids.split()):
+            left, top = place(line, column)
+            found[sample] = _plain(drawn[top : top + SIDE, left : left + SIDE])
     return found
 
 

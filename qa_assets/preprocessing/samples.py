@@ -113,9 +113,9 @@ def read_payloads(
             before = after
 
 
-def packed_rows(snapshot: DatasetSnapshot) -> NDArray[np.int64]:
+def packed_rows(snapshot: DatasetSnapshot) -> NDArray[np.uint32]:
     """Row of each sample of the sample table among all payloads."""
-    return read_mapped(snapshot.files[ROWS])["row"].to_numpy().astype(np.int64)
+    return read_mapped(snapshot.files[ROWS])["row"].to_numpy()
 
 
 def _places(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.intp]:
@@ -125,7 +125,7 @@ def _places(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.int
     return np.flatnonzero(compute().is_in(ids, pa.array(sorted(wanted), pa.string())))
 
 
-def _unpacked(shard: Any, rows: NDArray[np.int64]) -> "Iterator[tuple[str, bytes]]":
+def _unpacked(shard: Any, rows: NDArray[np.integer]) -> "Iterator[tuple[str, bytes]]":
     """Some rows of one shard; groups of rows without one are not read."""
     if not len(rows):
         return
