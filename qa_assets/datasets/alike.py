@@ -11,8 +11,8 @@ from qa_assets.core.digests import digest_json
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import DatasetSnapshot
 from qa_assets.core.records.quality import PAIRS, QUALITY, SampleQuality
-from qa_assets.core.tables import read_columns
-from qa_assets.datasets import buckets, jpeg_copies, keys, near_duplicates, thumbs
+from qa_assets.core.tables import compute, read_columns, spelt_digests
+from qa_assets.datasets import buckets, jpeg_copies, near_duplicates, thumbs
 from qa_assets.datasets.jpeg_copies import LARGEST, pairs_are_copies
 from qa_assets.datasets.measured import added
 from qa_assets.datasets.near_duplicates import Before, Confirm, Looks, Pairs, find
@@ -86,8 +86,8 @@ def _before(
 
 
 def _not_in(earlier: SampleQuality, ids: Any) -> NDArray[np.bool_]:
-    was = read_columns(earlier.files[QUALITY], ["id"], spelt=False)["id"]
-    return keys.locate(keys.of_column(ids), keys.of_column(was)) < 0
+    was = read_columns(earlier.files[QUALITY], ["id"])["id"].combine_chunks()
+    return ~compute().is_in(spelt_digests(ids), was).to_numpy(zero_copy_only=False)
 
 
 def _compared_by(looks: Looks) -> str:

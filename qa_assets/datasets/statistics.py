@@ -112,8 +112,10 @@ def _looks(snapshot: DatasetSnapshot, before: DatasetStatistics | None) -> bytes
     ids = keys.of_column(read_first(snapshot.files[SAMPLES], "id", MOST_LOOKS))
     thumbs = np.zeros((len(ids), SIDE * SIDE), np.uint8)
     new = np.arange(len(ids))
+    looks = None
     if before is not None and LOOKS in before.files:
         looks = read_columns(before.files[LOOKS], spelt=False)
+    if looks is not None and looks["id"].type == keys.column(ids).type:  # else of another layout
         place = keys.locate(ids, keys.of_column(looks["id"]))
         there, new = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
         thumbs[there] = keys.of_column(looks["thumb"])[place[there]]

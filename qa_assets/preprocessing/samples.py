@@ -113,9 +113,19 @@ def read_payloads(
             before = after
 
 
-def packed_rows(snapshot: DatasetSnapshot) -> NDArray[np.uint32]:
-    """Row of each sample of the sample table among all payloads."""
-    return read_mapped(snapshot.files[ROWS])["row"].to_numpy()
+def packed_rows(snapshot: DatasetSnapshot) -> NDArray[np.integer]:
+    """Row of each sample of the sample table among all payloads.
+
+    A snapshot of another layout, such as one that was released long ago, is searched for its ids.
+    """
+    import pyarrow as pa
+
+    if ROWS in snapshot.files:
+        return read_mapped(snapshot.files[ROWS])["row"].to_numpy()
+    names = sorted(n for n in snapshot.files if n.startswith("payload-"))
+    packed = pa.concat_tables([read_columns(snapshot.files[n], ["id"]) for n in names])["id"]
+    ids = read_columns(snapshot.files[SAMPLES], ["id"])["id"]
+    return compute().index_in(ids, value_set=packed.combine_chunks()).to_numpy()
 
 
 def _places(snapshot: DatasetSnapshot, wanted: frozenset[str]) -> NDArray[np.intp]:
