@@ -2,15 +2,15 @@
 
 import errno
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
 from qa_assets.core.digests import canonical_json, digest_bytes, digest_file
 from qa_assets.core.errors import InputRefused, environment_fault
+from qa_assets.core.folders import files_below, sync_file, sync_folder
 from qa_assets.core.leftovers import draft_file, draft_prefix
 from qa_assets.core.unchanged import Mark, digest_of, link, mark_of, settle
 
@@ -137,15 +137,6 @@ def verify(folder: Path) -> dict[str, str]:
     return manifest
 
 
-def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Whatever is in a folder and is no folder itself, links among it: POSIX name and path."""
-    for inside, folders, names in os.walk(folder):
-        below = inside[len(str(folder)) :].lstrip(os.sep).replace(os.sep, "/")
-        links = (name for name in folders if Path(inside, name).is_symlink())
-        for name in (*names, *links):
-            yield f"{below}/{name}" if below else name, Path(inside, name)
-
-
 def read_verified(folder: Path, name: str) -> tuple[bytes, dict[str, str]]:
     """One file of a published folder, whatever became of the others, and the manifest.
 
@@ -193,17 +184,6 @@ def replace_file(path: Path, body: bytes) -> None:
         raise environment_fault(error, str(path)) from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (a no-op where folders cannot be opened: Windows)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _write(place: Path, body: bytes | Path) -> None:
     with place.open("wb") as stream:
         if isinstance(body, bytes):
@@ -211,12 +191,6 @@ def _write(place: Path, body: bytes | Path) -> None:
         else:
             with body.open("rb") as source:
                 shutil.copyfileobj(source, stream, 1 << 20)
-
-
-def sync_file(path: Path) -> None:
-    """Make the bytes of a file durable."""
-    with path.open("r+b") as stream:  # Windows asks for the right to write it
-        os.fsync(stream.fileno())
 
 
 def _below(body: bytes | Path, folder: Path | None) -> TypeGuard[Path]:

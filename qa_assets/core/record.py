@@ -11,7 +11,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from qa_assets.core.digests import canonical_json
 from qa_assets.core.errors import InputRefused
-from qa_assets.core.publish import Content, files_below
+from qa_assets.core.folders import files_below
+from qa_assets.core.publish import Content
 from qa_assets.core.store import content_digest
 
 RECORD = "record.json"

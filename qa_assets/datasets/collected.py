@@ -24,11 +24,12 @@ from qa_assets.datasets import keys
 from qa_assets.datasets.blocks import blocks_table
 from qa_assets.datasets.contents import WORDS
 from qa_assets.datasets.intake import Taken
+from qa_assets.datasets.joined_shards import together
 from qa_assets.datasets.measured import grown
 from qa_assets.datasets.merge import Merged, coded
 from qa_assets.datasets.remarks import NAMED, remarks_of, remarks_of_copies
 from qa_assets.datasets.remedies import with_remedy
-from qa_assets.datasets.shards import Earlier, Pair, ShardWriter, together
+from qa_assets.datasets.shards import Earlier, Pair, ShardWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa

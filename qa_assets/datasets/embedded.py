@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qa_assets.core.errors import EnvironmentFault, InputRefused
-from qa_assets.core.publish import sync_folder
+from qa_assets.core.folders import sync_folder
 from qa_assets.datasets.stored_png import png_of
 
 ROWS_PER_BLOCK = 150

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,20 +15,18 @@ from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import keys
 from qa_assets.datasets.ahead import MOST_THREADS, looked_at, threads
 from qa_assets.datasets.blocks import Block, Known, Met
+from qa_assets.datasets.found import FOUND, TEXTS, columns_of, text_of
 from qa_assets.datasets.measures import thinned
 from qa_assets.datasets.pictures import Picture, Refusal, decoders_quiet, inspect_in_thread
 from qa_assets.datasets.remarks import NAMED
 from qa_assets.datasets.seen_files import SeenFiles
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.shards import ShardWriter
-from qa_assets.datasets.source import Finding, RawSample, shown
+from qa_assets.datasets.source import Finding, RawSample
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FOUND = ("key", "label", "group", "name", "part", "attributes")
-"""Columns of what was found: one row a usable file."""
-_TEXTS = ("label", "group", "name", "part", "attributes")
 _Digests = Callable[[], Mapping[int, bytes]]
 _BATCH_ROWS = 8192
 _DIGEST = hashlib.sha256
@@ -166,7 +164,7 @@ class Intake:
         there = max((n for n, digest in digests.items() if digest in self._blocks), default=0)
         if there == count:
             self._pack()
-            self._packed.append(_columns(block, self._blocks[digests[count]], self._group_of))
+            self._packed.append(columns_of(block, self._blocks[digests[count]], self._group_of))
             self._taken += count
         elif there:
             self._block(block.cut(0, there), {there: digests[there]})
@@ -212,42 +210,8 @@ class Intake:
         if not self._keys:
             return
         body = np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, keys.WIDTH)
-        texts = zip(_TEXTS, zip(*self._rows, strict=True), strict=True)
-        columns = {name: _text(column) for name, column in texts}
-        columns |= {n: columns[n].dictionary_encode() for n in _TEXTS if n != "name"}
+        texts = zip(TEXTS, zip(*self._rows, strict=True), strict=True)
+        columns = {name: text_of(column) for name, column in texts}
+        columns |= {n: columns[n].dictionary_encode() for n in TEXTS if n != "name"}
         self._packed.append(pa.table({"key": keys.column(body), **columns}))
         self._keys, self._rows = [], []
-
-
-def _text(column: Sequence[str]) -> "pa.Array":
-    import pyarrow as pa
-
-    try:
-        return pa.array(column, pa.string())
-    except UnicodeEncodeError:  # a name that is not UTF-8
-        return pa.array([shown(text) for text in column], pa.string())
-
-
-def _columns(
-    block: Block, known: keys.Keys, group_of: Callable[[RawSample], str] | None
-) -> "pa.Table":
-    """Columns ``FOUND`` of a block whose keys are known."""
-    import pyarrow as pa
-
-    count = len(known)
-    zeros = pa.array(np.zeros(count, np.int32))
-    none = pa.DictionaryArray.from_arrays(zeros, pa.array([""], pa.string()), safe=False)
-    words = pa.array(block.words, pa.string())
-    part = pa.array([block.part], pa.string())
-    groups = none
-    if group_of is not None:
-        groups = _text([group_of(raw) for raw in block.named()]).dictionary_encode()
-    columns = {
-        "key": keys.column(known),
-        "label": pa.DictionaryArray.from_arrays(block.codes.astype(np.int32), words),
-        "group": groups,
-        "name": block.names(),
-        "part": pa.DictionaryArray.from_arrays(zeros, part, safe=False),
-        "attributes": none,
-    }
-    return pa.table({name: columns[name] for name in FOUND})

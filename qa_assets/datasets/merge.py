@@ -57,7 +57,7 @@ def merge(found: "pa.Table") -> Merged:
     """One row a content.
 
     Args:
-        found: One row a file, columns of ``intake.FOUND``.
+        found: One row a file, columns of ``found.FOUND``.
     """
     import pyarrow as pa
 

@@ -30,8 +30,6 @@ SHARD_BYTES = 64 << 20
 """Payload of one shard."""
 GROUP_BYTES = 256 << 10
 """Payload that is written, and read, at once."""
-MANY = 8
-"""Of so many small pairs one is made."""
 _MEASURED_BY = b"measured_by"
 
 
@@ -111,7 +109,7 @@ class ShardWriter:
         group = pa.table(columns)
         if self._file is None:
             place = self._next().payloads
-            self._file = pq.ParquetWriter(place, group.schema, **_PLAIN)
+            self._file = pq.ParquetWriter(place, group.schema, **PLAIN)
         self._file.write_table(group)
         self._written += self._pending
         self._keys, self._payloads, self._pending = [], [], 0
@@ -121,7 +119,7 @@ class ShardWriter:
             return
         self._file.close()
         pair, table = self._next(), self._waiting.measured()
-        _write_measures(table, pair.measures)
+        write_measures(table, pair.measures)
         self._facts.append(table.select(FACTS))
         self._pairs.append(pair)
         self._file, self._written, self._waiting = None, 0, Waiting()
@@ -132,12 +130,13 @@ class ShardWriter:
 
 
 # Image files are compressed already, and a dictionary of distinct bytes would only double them.
-_PLAIN: Mapping[str, Any] = {
+PLAIN: Mapping[str, Any] = {
     "compression": "none", "use_dictionary": False, "write_statistics": False
 }  # fmt: skip
 
 
-def _write_measures(table: "pa.Table", place: Path) -> None:
+def write_measures(table: "pa.Table", place: Path) -> None:
+    """Write what was measured, and by whose code."""
     write_mapped(place, table.replace_schema_metadata({_MEASURED_BY: measured_by().encode()}))
 
 
@@ -196,57 +195,6 @@ def _on_disk(body: bytes | Path, place: Path) -> Path:
     return place
 
 
-def together(pairs: Sequence[Pair], folder: Path) -> list[Pair]:
-    """The pairs, in their order; where many small ones are the last, these are packed as one.
-
-    Every pair costs its opening, so a set that grows each night would cost more each night. One
-    that is more than twice as large as all behind it stays as it is, so that little is copied.
-
-    Args:
-        pairs: They; their files stay.
-        folder: Where the new one is written.
-    """
-    few, size = 0, 0
-    for pair in reversed(pairs):
-        own = pair.payloads.stat().st_size
-        if few and own > min(2 * size, SHARD_BYTES - size):
-            break
-        few, size = few + 1, size + own
-    if few < MANY:
-        return [*pairs]
-    return [*pairs[:-few], _joined(pairs[-few:], folder)]
-
-
-def _joined(pairs: Sequence[Pair], folder: Path) -> Pair:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    new = Pair(folder / "joined-payloads", folder / "joined-measures")
-    measures = pa.concat_tables([read_mapped(pair.measures) for pair in pairs])
-    _write_measures(measures.unify_dictionaries(), new.measures)
-    waiting: list[pa.Table] = []
-    with pq.ParquetFile(pairs[0].payloads) as first:
-        out = pq.ParquetWriter(new.payloads, first.schema_arrow, **_PLAIN)
-    with out:
-        for group in _groups(pairs):
-            waiting.append(group)
-            if sum(g.nbytes for g in waiting) >= GROUP_BYTES:
-                out.write_table(pa.concat_tables(waiting).combine_chunks())
-                waiting = []
-        if waiting:
-            out.write_table(pa.concat_tables(waiting).combine_chunks())
-    return new
-
-
-def _groups(pairs: Sequence[Pair]) -> "Iterator[pa.Table]":
-    import pyarrow.parquet as pq
-
-    for pair in pairs:
-        with pq.ParquetFile(pair.payloads) as file:
-            for number in range(file.num_row_groups):
-                yield file.read_row_group(number)
-
-
 def _kept(
     pairs: Sequence[Pair],
     facts: "Sequence[pa.Table]",
@@ -271,10 +219,10 @@ def _thinned(pair: Pair, wanted: NDArray[np.bool_], folder: Path, prefix: str) -
 
     new = Pair(folder / f"{prefix}{pair.payloads.name}", folder / f"{prefix}{pair.measures.name}")
     left = read_mapped(pair.measures).filter(pa.array(wanted))
-    _write_measures(left, new.measures)
+    write_measures(left, new.measures)
     spelt = keys.spelt(keys.of_column(left["key"]))
     with pq.ParquetFile(pair.payloads) as old, pq.ParquetWriter(
-        new.payloads, old.schema_arrow, **_PLAIN
+        new.payloads, old.schema_arrow, **PLAIN
     ) as out:  # fmt: skip
         for number in range(old.num_row_groups):
             group = old.read_row_group(number)

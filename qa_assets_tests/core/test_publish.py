@@ -14,7 +14,6 @@ from qa_assets.core.digests import digest_bytes
 from qa_assets.core.errors import EnvironmentFault, InputRefused
 from qa_assets.core.publish import (
     MANIFEST,
-    files_below,
     publish,
     replace_file,
     verify,
@@ -202,16 +201,3 @@ def test_a_place_that_cannot_be_written_is_an_environment_fault(tmp_path: Path) 
     for write in (publish, lambda _, path: replace_file(path, b"")):
         with pytest.raises(EnvironmentFault):
             write(FILES, tmp_path / "file" / "below" / "x")
-
-
-def test_whatever_is_in_a_folder_is_listed_links_to_folders_too(tmp_path: Path) -> None:
-    (tmp_path / "a/b").mkdir(parents=True)
-    (tmp_path / "empty").mkdir()
-    for name in ("x", "a/y", "a/b/z"):
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "a/link").symlink_to(tmp_path / "a/b")
-    (tmp_path / "a/lost").symlink_to(tmp_path / "nowhere")
-    found = dict(files_below(tmp_path))
-    assert sorted(found) == ["a/b/z", "a/link", "a/lost", "a/y", "x"]
-    assert all(path == tmp_path / name for name, path in found.items())
-    assert dict(files_below(tmp_path / "empty")) == {}

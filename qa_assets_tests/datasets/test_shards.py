@@ -5,14 +5,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from qa_assets.core.record import Record
 from qa_assets.core.records.datasets import SAMPLES, DatasetSnapshot
-from qa_assets.core.tables import read_columns, read_mapped, read_table, write_mapped
+from qa_assets.core.tables import read_columns, read_mapped, read_table
 from qa_assets.datasets import intake, shards
+from qa_assets.datasets.joined_shards import MANY
 from qa_assets.datasets.measured import added, measured, thumbnails
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.settings import DatasetSettings
@@ -103,7 +102,7 @@ def test_shards_stay_few_however_often_a_set_grows(tmp_path: Path, decoded: list
         write(tmp_path, {f"data/cat/new_{night}.png": picture(777 + night)})
         grown = again(tmp_path, before)
         payloads = [name for name in grown.files if name.startswith("payload-")]
-        assert len(payloads) <= shards.MANY + 2
+        assert len(payloads) <= MANY + 2
         assert len([n for n in grown.files if n.startswith("measures-")]) == len(payloads)
         assert grown.files["payload-00000.parquet"] == first or night > 30  # not copied each time
         new = added(grown, before.version)
@@ -119,25 +118,6 @@ def test_shards_stay_few_however_often_a_set_grows(tmp_path: Path, decoded: list
     assert (measured(before).thumbs[every] == measured(anew).thumbs[every]).all()
     assert (measured(before).hashes == measured(anew).hashes).all()
     assert quality(before).digest == quality(anew).digest
-
-
-def test_what_is_large_stays_and_order_is_kept_where_shards_are_joined(tmp_path: Path) -> None:
-    taken = take(pets(tmp_path, 12))
-    whole = read_mapped(taken.files["measures-00000.arrow"])
-    sizes = [300_000, 4000, 3000, 900_000, *[7000] * 7, 6000, 5000]
-    pairs: list[shards.Pair] = []
-    for number, size in enumerate(sizes):
-        pair = shards.Pair(tmp_path / f"p{number}", tmp_path / f"m{number}")
-        body = pa.array([np.random.default_rng(number).bytes(size)], pa.large_binary())
-        pq.write_table(pa.table({"id": [f"{number}"], "payload": body}), pair.payloads)
-        write_mapped(pair.measures, whole.slice(number, 1))
-        pairs.append(pair)
-    joined = shards.together(pairs, tmp_path)
-    assert joined[:4] == pairs[:4]
-    assert len(joined) == 5
-    assert pq.read_table(joined[4].payloads)["id"].to_pylist() == [str(n) for n in range(4, 13)]
-    assert read_mapped(joined[4].measures)["key"].to_pylist() == whole["key"].to_pylist()[4:13]
-    assert shards.together(pairs[:11], tmp_path) == pairs[:11]  # seven small ones are no reason
 
 
 def test_an_earlier_version_is_recognised(tmp_path: Path) -> None:
