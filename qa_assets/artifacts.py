@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 from qa_assets.core.digests import digest_json
 from qa_assets.core.errors import InputRefused
+from qa_assets.core.freed_memory import keep_freed_memory
 from qa_assets.core.leftovers import scratch_prefix
 from qa_assets.core.record import Record
 from qa_assets.core.series import Series
@@ -123,6 +124,7 @@ def obtain(artifact: Artifact, inputs: Mapping[str, str], store: LocalStore) -> 
     known = find(artifact, key, store)
     if known is not None:
         return Made(known[1], known[0], reused=True, seconds=time.perf_counter() - begun)
+    keep_freed_memory()
     loaded = {name: kind.load(store.get(inputs[name])) for name, kind in artifact.reads.items()}
     series = Series(store, artifact.series, artifact.record)
     with tempfile.TemporaryDirectory(prefix=scratch_prefix(), dir=store.scratch()) as scratch:
