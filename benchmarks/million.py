@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,19 @@ def write_manifest(place: Path, samples: int) -> None:
         out.writestr("labels.csv", "\n".join(rows))
 
 
+def write_image_table(place: Path, samples: int) -> None:
+    """One Parquet file of bytes and a class, a hundred rows a group, as hubs write them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("image", pa.binary()), ("label", pa.int64())])
+    with pq.ParquetWriter(place, schema) as out:
+        files = _files(samples)
+        while few := [*islice(files, BLOCK)]:
+            columns = {"image": [body for *_, body in few], "label": [kind for _, kind, _ in few]}
+            out.write_table(pa.table(columns, schema), row_group_size=100)
+
+
 WRITE: dict[str, Callable[[Path, int], None]] = {
     "idx": write_idx,
     "npz": write_npz,
@@ -116,11 +130,13 @@ WRITE: dict[str, Callable[[Path, int], None]] = {
     "image_folder": write_image_folder,
     "zip": write_zip,
     "manifest": write_manifest,
+    "image_table": write_image_table,
 }
 
 
 def make(step: str, folder: Path, layout: str, inputs: dict[str, str]) -> str:
     """Make one asset from its stored inputs, and store it; its digest."""
+    from qa_assets.core.freed_memory import keep_freed_memory
     from qa_assets.core.records.datasets import DatasetSnapshot
     from qa_assets.core.records.quality import SampleQuality
     from qa_assets.core.store import LocalStore
@@ -130,6 +146,7 @@ def make(step: str, folder: Path, layout: str, inputs: dict[str, str]) -> str:
     from qa_assets.datasets.splits import split
     from qa_assets.datasets.statistics import statistics
 
+    keep_freed_memory()  # as a run does
     store = LocalStore(folder / "store")
     with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
         if step == "dataset_snapshot":

@@ -66,7 +66,7 @@ def try_table(path: Path, against: Path | None) -> Iterator[Section]:
     from qa_assets.datasets.drift import drift, uncompared
     from qa_assets.datasets.hints import refuse_foreign
     from qa_assets.datasets.sketches import Numbers
-    from qa_assets.datasets.tables import sketch_file
+    from qa_assets.datasets.tables import sketch_file, unsketched
 
     if path.read_bytes()[: len(NPY_MAGIC)] == NPY_MAGIC:
         remedy = "Save pictures and labels together: numpy.savez(file, x=pictures, y=labels)."
@@ -87,6 +87,8 @@ def try_table(path: Path, against: Path | None) -> Iterator[Section]:
     ]
     if words:
         yield Section("Words", ("column", "values", "missing", "different"), tuple(words))
+    if others := tuple(unsketched(path).items()):
+        yield Section("Columns that are neither numbers nor words", ("column", "holds"), others)
     if against is not None:
         before = sketch_file(against)
         yield _of_shifts(drift(before, found))

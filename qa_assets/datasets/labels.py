@@ -11,10 +11,10 @@ from pathlib import Path
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets.cells import Cells
 from qa_assets.datasets.delimited import Delimited, Row
+from qa_assets.datasets.picture_columns import FILE, GROUP, LABEL
 from qa_assets.datasets.source import Finding, visible
 from qa_assets.datasets.trees import Entry
 
-FILE, LABEL, GROUP = "filename", "label", "group"
 _NO_ATTRIBUTE = ("", FILE, LABEL, GROUP)
 """A column without a name numbers the rows."""
 LONGEST = 200

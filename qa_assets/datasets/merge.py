@@ -25,6 +25,7 @@ NAMED = 5
 """Items that a refusal spells out in its own message; all of them follow as problems."""
 _LAYOUTS = {
     "image_folder": "a folder of pictures for each",
+    "image_table": "rows of the table with other labels, each with its picture's bytes",
     "manifest": "rows of the table with other labels, and their pictures beside it",
     "webdataset": "members like 000.png with 000.cls",
     "idx": "pictures and labels as IDX files",

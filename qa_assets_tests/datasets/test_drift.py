@@ -15,12 +15,13 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from qa_assets.checks.drift import splits_alike, versions_alike
+from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.quality import DriftReport
 from qa_assets.datasets.drift import drift, uncompared
 from qa_assets.datasets.drift_report import CONTENT, drift_report
 from qa_assets.datasets.quality import quality
 from qa_assets.datasets.sketches import of_numbers, of_words
-from qa_assets.datasets.tables import sketch_batch, sketch_file
+from qa_assets.datasets.tables import sketch_batch, sketch_file, unsketched
 from qa_assets.datasets.told_apart import area, told_apart
 from qa_assets_tests.datasets.samples import digits
 
@@ -164,6 +165,22 @@ def test_a_file_is_sketched_in_batches_and_na_is_a_word(tmp_path: Path) -> None:
     found = sketch_file(tmp_path / "t.csv")
     assert (found["n"].count, found["n"].missing) == (2, 1)
     assert dict(found["w"].counts) == {"NA": 1, "b": 1}  # type: ignore[union-attr]
+
+
+def test_columns_of_a_table_that_are_neither_numbers_nor_words_are_named(tmp_path: Path) -> None:
+    columns = {"n": [1, 2], "text": [b"a", b"b"], "raw": [b"\xff\xfe", b"\xff"], "box": [[1], []]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    assert set(sketch_file(tmp_path / "t.parquet")) == {"n", "text"}
+    assert unsketched(tmp_path / "t.parquet") == {"raw": "binary", "box": "list<element: int64>"}
+    pq.write_table(pa.table({"box": [[1], []]}), tmp_path / "boxes.parquet")
+    with pytest.raises(InputRefused, match=r"CSV_NESTED.*list<element: int64>.*'box'"):
+        sketch_file(tmp_path / "boxes.parquet")
+    body = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "torn.parquet").write_bytes(body[: len(body) // 2])
+    with pytest.raises(InputRefused, match="damaged: fetch it again"):
+        sketch_file(tmp_path / "torn.parquet")
+    (tmp_path / "t.csv").write_text("n\n1\n")
+    assert unsketched(tmp_path / "t.csv") == {}
 
 
 @pytest.mark.slow

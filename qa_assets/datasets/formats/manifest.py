@@ -13,21 +13,14 @@ from qa_assets.datasets import folders, trees
 from qa_assets.datasets.delimited import Delimited, bytes_of, parse_table, require
 from qa_assets.datasets.formats.image_folder import PARTS, SUFFIXES
 from qa_assets.datasets.label_json import parse_json_lines, parse_label_json
-from qa_assets.datasets.labels import FILE, GROUP, LABEL, Labelled, join, renamed, with_cells
+from qa_assets.datasets.labels import Labelled, join, renamed, with_cells
+from qa_assets.datasets.picture_columns import CALLED, FILE, LABEL, PART
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp, visible
 from qa_assets.datasets.trees import Entry
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 NAMES = ("labels.json",)
-PART = "split"
-CALLED = {
-    FILE: ("path", "file_name", "file", "filepath", "file_path", "image", "image_path"),
-    LABEL: ("class", "target", "category", "label_name"),
-    GROUP: ("group_id",),
-    PART: ("subset", "part"),
-}
-"""What others call our columns. A guess that was made is a remark, so a person can see it."""
 _HEAD = 200
 _SHOWN = 5
 _DETOUR = re.compile(r"(^|/)\.?/|/\.$")

@@ -72,8 +72,19 @@ def webdataset_tar(root: Path) -> Path:
     return root / "set.tar"
 
 
+def image_table(root: Path) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bodies = [picture(100 * k + n) for k in (0, 1) for n in range(4)]
+    kinds = ["cat"] * 4 + ["dog"] * 4
+    pq.write_table(pa.table({"image": bodies, "label": kinds}), root / "set.parquet")
+    return root / "set.parquet"
+
+
 SOURCES = {"image_folder": lambda root: pets(root) / "data", "idx": idx_pair, "npz": npz_file,
-           "manifest": manifest_folder, "webdataset": webdataset_tar}  # fmt: skip
+           "manifest": manifest_folder, "webdataset": webdataset_tar,
+           "image_table": image_table}  # fmt: skip
 """For each format, how to write a source of eight samples of the classes cat and dog."""
 
 
