@@ -66,6 +66,8 @@ def _write(snapshot: DatasetSnapshot, folder: Path) -> None:
     rows = read_table(snapshot, SAMPLES)[["id", "label", "group", "format"]]
     texts = [[str(value) for value in rows[name]] for name in rows.columns]
     sides = [str(part).split(",")[0] for part in read_table(snapshot, PARTS)["part"]]
+    if not all(sides):  # a folder says it of all or of none; nobody may go by some
+        sides = [""] * len(sides)
     known = {sample: said for sample, *said in zip(*texts, sides, strict=True)}
     for sample, payload in read_payloads(snapshot):
         label, group, kind, side = known[sample]

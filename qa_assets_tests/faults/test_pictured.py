@@ -15,6 +15,7 @@ from qa_assets.config import Pipeline, read_pipeline
 from qa_assets.core.records.datasets import SAMPLES, DatasetSplits
 from qa_assets.core.store import LocalStore
 from qa_assets.core.tables import read_table
+from qa_assets.datasets.embedded import grey_png
 from qa_assets.faults.fault import FAULTS
 from qa_assets.faults.harness import kept_in, run_fault
 from qa_assets.faults.pictured import as_pictures
@@ -64,6 +65,26 @@ def manifest(root: Path) -> Pipeline:
     return written(root, "{path: list.csv, format: manifest}")
 
 
+def one_side(root: Path) -> Pipeline:
+    """A hub's file of its train part alone."""
+    return table(root / "data/train-00000-of-00001.parquet", "{by: source, test: 0.3}")
+
+
+def some_sides(root: Path) -> Pipeline:
+    """A column that names the side of some samples."""
+    sides = ["train" if i % 3 else "" for i in range(FEW)]
+    return table(root / "data/all.parquet", "{test: 0.2, validation: 0.2}", split=sides)
+
+
+def table(path: Path, splits: str, **columns: list[str]) -> Pipeline:
+    pixels, labels = load_digits(return_X_y=True)
+    grey = (pixels[:FEW].reshape(-1, 8, 8) * 15).astype(np.uint8)
+    path.parent.mkdir(parents=True)
+    columns = {"image": [grey_png(p) for p in grey], "label": labels[:FEW], **columns}
+    pd.DataFrame(columns).to_parquet(path)
+    return written(path.parents[1], "{path: data, format: image_table}", splits)
+
+
 def split_of(pipeline: Pipeline, store: LocalStore) -> tuple[pd.DataFrame, str]:
     with kept_in(store):
         artifacts, _ = build_graph(pipeline)
@@ -76,7 +97,7 @@ def split_of(pipeline: Pipeline, store: LocalStore) -> tuple[pd.DataFrame, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", [arrays, manifest])
+@pytest.mark.parametrize("form", [arrays, manifest, one_side, some_sides])
 def test_the_same_samples_are_on_the_same_sides(form: object, tmp_path: Path) -> None:
     pipeline, store = form(tmp_path / "project"), LocalStore(tmp_path / "store")  # pyright: ignore
     before, first = split_of(pipeline, store)

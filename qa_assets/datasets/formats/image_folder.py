@@ -1,6 +1,7 @@
 """Images in one folder a class; folders below a class are part of the name only."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from qa_assets.core.records.datasets import Quarantined, Remark
@@ -38,7 +39,7 @@ class ImageFolder:
     def read(self, source: Path, limits: SampleLimits) -> Iterator[RawSample | Finding]:
         """Every image below a class folder; files beside the class folders have no label."""
         packed = trees.Packed(source, limits) if trees.is_archive(source) else None
-        parts = _are_parts(packed.names() if packed else _folders(source))
+        parts = _are_parts(packed.names()) if packed else _has_parts(source)
         for found in packed.entries() if packed else folders.walk(source):
             if isinstance(found, Quarantined):
                 yield found
@@ -75,6 +76,14 @@ def _folders(source: Path) -> Iterator[str]:
     if source.is_dir():
         inside = (p for p in source.iterdir() if p.is_dir())
         yield from (p.name for p in inside if not folders.ignored(p.name))
+
+
+def _has_parts(source: Path) -> bool:
+    """Whether a folder holds parts of the data: several, or one with folders a class in it."""
+    tops = [*_folders(source)]
+    if len(tops) != 1:
+        return _are_parts(tops)
+    return tops[0].lower() in PARTS and len([*islice(_folders(source / tops[0]), 2)]) > 1
 
 
 def _are_parts(names: Iterable[str]) -> bool:

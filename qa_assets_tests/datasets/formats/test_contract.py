@@ -162,6 +162,26 @@ def test_folders_below_a_class_are_part_of_the_name(folder: Path) -> None:
     assert read(folder) == (GOOD | {"cat/2024/may/one.png"}, {})
 
 
+def test_folders_called_as_sides_are_sides_even_one_alone(folder: Path) -> None:
+    def sides() -> set[tuple[str, str]]:
+        found = FORMATS["image_folder"].read(folder, LIMITS)
+        return {(f.part, f.label) for f in found if isinstance(f, RawSample)}
+
+    (folder / "Train").mkdir()
+    for name in ("cat", "dog"):
+        (folder / name).rename(folder / "Train" / name)
+    assert sides() == {("train", "cat"), ("train", "dog")}
+    (folder / "val/cat").mkdir(parents=True)
+    (folder / "Train/cat/cat_0.png").rename(folder / "val/cat/cat_0.png")
+    assert sides() == {("train", "cat"), ("train", "dog"), ("validation", "cat")}
+    (folder / "bus").mkdir()
+    assert {side for side, _ in sides()} == {""}, "trains among other vehicles"
+    shutil.rmtree(folder / "bus")
+    shutil.rmtree(folder / "val")
+    shutil.rmtree(folder / "Train/dog")
+    assert sides() == {("", "Train")}, "one folder in it is no two classes"
+
+
 def test_what_systems_and_people_leave_beside_the_samples_is_ignored(folder: Path) -> None:
     names = (".DS_Store", "cat/._cat_0.png", "cat/Thumbs.db", ".git/config", "README.md")
     write(folder, dict.fromkeys((*names, "__MACOSX/cat/x.png"), b"?"))
