@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import PIL.Image
+
 ROUNDS = 3
 
 
@@ -57,14 +59,20 @@ def measure(side: str, folder: Path) -> dict[str, float]:
 def warm(side: str) -> None:
     """Import what a side needs, so that its time is that of the images."""
     if side == "qa_assets":
-        names = ("pandas", "pyarrow.compute", "pyarrow.parquet")
-        names += tuple(f"PIL.{name}" for name in ("ImageDraw", "ImageOps", "PngImagePlugin"))
-        rooms = ("snapshot", "quality", "statistics", "formats.image_folder")
-        names += tuple(f"qa_assets.datasets.{room}" for room in rooms)
+        names = ("pandas", "pyarrow.compute", "pyarrow.pandas_compat", "pyarrow.parquet")
+        names += ("PIL.ImageDraw", "PIL.ImageOps", "qa_assets.core.strict_json")
+        names += tuple(f"qa_assets.datasets.{r}" for r in ("snapshot", "quality", "statistics"))
     else:
         names = ("cleanvision",)
     for name in names:
         importlib.import_module(name)
+    PIL.Image.preinit()  # imports its decoders
+    if side == "qa_assets":
+        from qa_assets.core.freed_memory import keep_freed_memory
+        from qa_assets.datasets.source import FORMATS
+
+        assert all(FORMATS), "imports the readers"
+        keep_freed_memory()  # as a run does
 
 
 def main(folders: list[str]) -> None:
