@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from qa_assets import data_commands, rehearse_command, selftest_command, suite_command
+from qa_assets import (
+    data_commands,
+    prune_command,
+    rehearse_command,
+    selftest_command,
+    suite_command,
+)
 from qa_assets.core.errors import Problem, QaError
 
 app = typer.Typer(
@@ -24,6 +30,7 @@ app.command()(data_commands.inspect)
 app.command("try")(data_commands.try_out)
 app.command()(selftest_command.selftest)
 app.command()(rehearse_command.rehearse)
+app.command()(prune_command.prune)
 Name = Annotated[str, typer.Argument(help="Name of the pipeline: a folder under defs/.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 

@@ -38,6 +38,12 @@ def sweep(root: Path) -> list[str]:
     return removed
 
 
+def at_work(root: Path) -> list[int]:
+    """Numbers of the processes that are making something in the scratch folder of a store."""
+    owners = {owner for path, owner in _drafts(root / "scratch") if path.exists()}
+    return sorted(owner for owner in owners if owner != os.getpid() and _alive(owner))
+
+
 def _drafts(root: Path) -> Iterator[tuple[Path, int]]:
     for folder, folders, files in os.walk(root):
         for name in [*folders, *files]:

@@ -48,4 +48,9 @@ def selftest_artifacts(
 
 def clean_store(pipeline: Pipeline) -> LocalStore:
     """Where the self-test keeps clean artifacts: beside the project's store, never in it."""
-    return LocalStore(local_store(pipeline.root).root.parent / STORE / pipeline.name)
+    return LocalStore(clean_stores(pipeline.root) / pipeline.name)
+
+
+def clean_stores(root: Path) -> Path:
+    """The folder of those of every pipeline of a project."""
+    return local_store(root).root.parent / STORE
