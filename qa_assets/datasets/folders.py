@@ -176,7 +176,7 @@ def _link(name: str, what: str) -> Quarantined:
         "NAME_LINK",
         name,
         f"is a link that {what}.",
-        "Put the file itself there (with DVC: `dvc config cache.type copy`).",
+        "Put the file itself there: `cp -rL` copies it (with DVC: `dvc config cache.type copy`).",
     )
 
 

@@ -1,5 +1,6 @@
 """What a user may have meant by a path in which nobody finds samples of two classes."""
 
+import re
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ HINTED = ("SET_EMPTY", "SET_ONE_CLASS")
 _LOOKED_AT = 200
 _NAMED = 3
 _HEAD = 16
+_WORD, _OFTEN = re.compile(r"[^\W\d_]{2,}"), 3
+"""What a name may begin with, and in how many names to be a class."""
 _CALLED = ".png, .jpg, .bmp, .gif, .tif or .webp"
 _DATA = (".npz", ".npy", ".zip", ".tar", ".tgz", ".gz", ".parquet", ".csv", "-ubyte")
 """Endings of data that an archive may hold instead of pictures."""
@@ -50,7 +53,8 @@ def hint(source: Path) -> str:
         if detect(source) != FALLBACK:
             return ""
         if source.is_dir():
-            return _deeper(source) or _files(source) or _one_class(source) or _endings(source)
+            inside = _deeper(source) or _files(source) or _by_names(source)
+            return inside or _one_class(source) or _endings(source)
         return _packed(source) if trees.is_archive(source) else ""
     except (QaError, OSError):
         return ""
@@ -106,6 +110,16 @@ def _files(source: Path) -> str:
     return ""
 
 
+def _by_names(source: Path) -> str:
+    """Words that pictures in no folder begin with, if there are few and each stands often."""
+    names = [p.name for p in _top_files(source) if p.name.lower().endswith(SUFFIXES)]
+    counts = Counter(word[0] for name in names if (word := _WORD.match(name)))
+    if len(counts) < 2 or min(counts.values()) < _OFTEN or counts.total() < len(names):
+        return ""
+    words = ", ".join(visible(word) for word in sorted(counts)[:_NAMED])
+    return f"If the first word of a name ({words}) is its class, move it into a folder called so."
+
+
 def _one_class(source: Path) -> str:
     """The folder above, where this one is one class of several."""
     here = any(p.name.lower().endswith(SUFFIXES) for p in _top_files(source))
@@ -148,7 +162,8 @@ def _packed(source: Path) -> str:
         for ending, said in _APPLICATIONS.items():
             if name.endswith(ending):
                 return said
-    data = [n for n in names if n.lower().endswith(_DATA) and "/" not in n]
+    pictured = any(n.lower().endswith(SUFFIXES) for n in names)
+    data = [n for n in names if n.lower().endswith(_DATA) and not (pictured and "/" in n)]
     if data:
         return f"Unpack it: it holds {visible(', '.join(data[:_NAMED]))}."
     return _beside(names) or _about_endings(iter(names))

@@ -11,6 +11,7 @@ from pathlib import Path
 from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets.cells import Cells
 from qa_assets.datasets.delimited import Delimited, Row
+from qa_assets.datasets.formats.image_folder import SUFFIXES
 from qa_assets.datasets.picture_columns import FILE, GROUP, LABEL
 from qa_assets.datasets.source import Finding, visible
 from qa_assets.datasets.trees import Entry
@@ -103,6 +104,30 @@ def with_cells(table: Delimited, column: str, change: Callable[[str], str]) -> D
         for r in table.rows
     ]
     return replace(table, rows=rows)
+
+
+def as_called(pictures: Mapping[str, Entry], table: Delimited) -> Mapping[str, Entry]:
+    """Pictures by the name that rows use: without the one folder they may all lie in."""
+    tops = {name.split("/")[0] for name in pictures}
+    wanted = {r.cells[FILE] for r in table.rows}
+    if len(tops) == 1 and wanted.isdisjoint(pictures):
+        top = f"{tops.pop()}/"
+        below = {name.removeprefix(top): entry for name, entry in pictures.items()}
+        return pictures if wanted.isdisjoint(below) else below
+    return pictures
+
+
+def without_endings(pictures: Mapping[str, Entry], table: Delimited) -> Mapping[str, Entry]:
+    """Pictures by the name that rows use, where no row has an ending; nothing where one has.
+
+    Nothing either where two pictures differ in their ending alone.
+    """
+    wanted = {r.cells[FILE] for r in table.rows}
+    if any(posixpath.splitext(name)[1].lower() in SUFFIXES for name in wanted):
+        return {}
+    short = {posixpath.splitext(name)[0]: entry for name, entry in pictures.items()}
+    found = as_called(short, table) if len(short) == len(pictures) else {}
+    return {} if wanted.isdisjoint(found) else found
 
 
 def _orphan(row: Row, file: Path, near: str) -> Quarantined:

@@ -24,12 +24,17 @@ BYTES = "bytes"
 """The field of a nested picture that holds it."""
 FILE, LABEL, GROUP, PART = "filename", "label", "group", "split"
 CALLED = {
-    FILE: ("path", "file_name", "file", "filepath", "file_path", "image", "img", "image_path"),
+    FILE: (
+        *("path", "file_name", "file", "filepath", "file_path", "image", "img", "image_path"),
+        *("img_path", "image_name", "img_name"),
+    ),
     LABEL: ("class", "target", "category", "label_name", "labels"),
     GROUP: ("group_id",),
     PART: ("subset", "part"),
 }
 """What others call our columns. A guess that was made is a remark, so a person can see it."""
+LAST = {FILE: "image_id"}
+"""What is taken where nothing else can be meant: a number more often than a name."""
 _TRIED = 8
 """Rows in which the first picture is looked for."""
 _STARTS = (png.SIGNATURE, b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*")
@@ -159,7 +164,7 @@ def meant(kind: str, names: Sequence[str]) -> str:
     if kind in known:
         return known[kind]
     found = [known[name] for name in CALLED[kind] if name in known]
-    return found[0] if len(found) == 1 else ""
+    return found[0] if len(found) == 1 else "" if found else known.get(LAST.get(kind, ""), "")
 
 
 def _leaf(column: str, *, nested: bool) -> str:

@@ -117,3 +117,28 @@ def test_our_own_kinds_are_not_foreign() -> None:
     assert [foreign_file(head) for head in (b"PK\3\4", b"\x1f\x8b", b"PAR1", b"a,b\n")] == [
         None
     ] * 4
+
+
+def test_words_that_names_begin_with_may_be_classes(tmp_path: Path) -> None:
+    names = [
+        f"{word}{mark}{n}.png" for word, mark in (("cat", "."), ("dog", "_")) for n in range(3)
+    ]
+    write(tmp_path / "all", dict.fromkeys(names, b"x"))
+    said = "If the first word of a name (cat, dog) is its class, move it into a folder called so."
+    assert hint(tmp_path / "all") == said
+    write(tmp_path / "all", {"eel.0.png": b"x"})
+    write(tmp_path / "one", dict.fromkeys(names[:3], b"x"))
+    write(tmp_path / "numbers", {f"{n}.png": b"x" for n in range(9)})
+    write(tmp_path / "some", dict.fromkeys([*names, "0.png"], b"x"))
+    for other in ("all", "one", "numbers", "some"):
+        assert "first word" not in hint(tmp_path / other)
+
+
+def test_data_within_an_archive_without_pictures_are_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "repo.zip", "w") as out:
+        out.writestr("data/train.parquet", b"PAR1")
+        out.writestr("README.md", b"a card")
+    assert hint(tmp_path / "repo.zip") == "Unpack it: it holds data/train.parquet."
+    with zipfile.ZipFile(tmp_path / "repo.zip", "a") as out:
+        out.writestr("cats/a.png", picture(0))
+    assert "Unpack it" not in hint(tmp_path / "repo.zip")

@@ -13,8 +13,15 @@ from qa_assets.datasets import folders, trees
 from qa_assets.datasets.delimited import Delimited, bytes_of, parse_table, require
 from qa_assets.datasets.formats.image_folder import PARTS, SUFFIXES
 from qa_assets.datasets.label_json import parse_json_lines, parse_label_json
-from qa_assets.datasets.labels import Labelled, join, renamed, with_cells
-from qa_assets.datasets.picture_columns import CALLED, FILE, LABEL, PART
+from qa_assets.datasets.labels import (
+    Labelled,
+    as_called,
+    join,
+    renamed,
+    with_cells,
+    without_endings,
+)
+from qa_assets.datasets.picture_columns import CALLED, FILE, LABEL, PART, meant
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import FORMATS, Finding, RawSample, Stamp, visible
 from qa_assets.datasets.trees import Entry
@@ -110,8 +117,12 @@ def labelled(
             yield entry
         elif entry.name.lower().endswith(SUFFIXES):
             pictures[entry.name.removeprefix(beside)] = entry
-    joined = join(rows, _as_called(pictures, rows), table.name, classes)
-    del rows, pictures, table
+    called = as_called(pictures, rows)
+    if guess and (short := without_endings(pictures, rows)):
+        yield Remark("LABEL_COLUMN", table.name.name, "names files without their ending.")
+        called = short
+    joined = join(rows, called, table.name, classes)
+    del rows, pictures, called, table
     yield from joined
 
 
@@ -126,12 +137,8 @@ def _parsed(table: Table) -> Delimited:
 
 def _renamed(rows: Delimited, table: Table) -> tuple[Delimited, list[Remark]]:
     """The table with our names for its columns, where just one column can be meant."""
-    found = {c.strip().lower(): c for c in (*rows.nested, *rows.columns)}
-    names: dict[str, str] = {}
-    for ours, theirs in CALLED.items():
-        meant = [found[name] for name in ((ours,) if ours in found else theirs) if name in found]
-        if ours not in rows.columns and len(meant) == 1:
-            names[meant[0]] = ours
+    found = {ours: meant(ours, (*rows.nested, *rows.columns)) for ours in CALLED}
+    names = {called: ours for ours, called in found.items() if called not in ("", ours)}
     remarks = [
         Remark("LABEL_COLUMN", table.name.name, f"has no column {ours!r}; {name!r} is read as it.")
         for name, ours in names.items()
@@ -153,17 +160,6 @@ def _renamed(rows: Delimited, table: Table) -> tuple[Delimited, list[Remark]]:
 def _straight(path: str) -> str:
     """The path without detours; what is no path stays as it is."""
     return posixpath.normpath(path) if _DETOUR.search(path) and "://" not in path else path
-
-
-def _as_called(pictures: dict[str, Entry], rows: Delimited) -> dict[str, Entry]:
-    """Pictures by the name that rows use: without the one folder they may all lie in."""
-    tops = {name.split("/")[0] for name in pictures}
-    wanted = {r.cells[FILE] for r in rows.rows}
-    if len(tops) == 1 and wanted.isdisjoint(pictures):
-        top = f"{tops.pop()}/"
-        below = {name.removeprefix(top): entry for name, entry in pictures.items()}
-        return pictures if wanted.isdisjoint(below) else below
-    return pictures
 
 
 def _table_in(source: Path, limits: SampleLimits) -> Table | None:

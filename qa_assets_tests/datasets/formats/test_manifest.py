@@ -13,7 +13,7 @@ import pytest
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined, Remark
-from qa_assets.datasets.formats.manifest import Manifest
+from qa_assets.datasets.formats.manifest import Manifest, labelled
 from qa_assets.datasets.settings import SampleLimits
 from qa_assets.datasets.source import RawSample, detect
 from qa_assets_tests.datasets.samples import picture, write
@@ -203,3 +203,41 @@ def test_a_table_alone_in_an_archive_has_no_folders(tmp_path: Path) -> None:
         info.size = len(body)
         archive.addfile(info, io.BytesIO(body))
     assert detect(source) == "image_folder"
+
+
+def labels_of(folder: Path, name: str, header: str, *rows: str) -> tuple[dict[str, str], list[str]]:
+    """Labels by the last part of a name, and what was guessed."""
+    (folder / name).write_text("\n".join((header, *rows)) + "\n")
+    assert detect(folder) == "manifest"
+    found = read(folder)
+    (folder / name).unlink()
+    labels = {f.name.rpartition("/")[2]: f.label for f in found if isinstance(f, RawSample)}
+    return labels, [f.message for f in found if isinstance(f, Remark)]
+
+
+def test_rows_may_name_files_without_their_ending(tmp_path: Path) -> None:
+    write(tmp_path, {"images/a.1.jpg": b"x", "images/b.png": b"y"})
+    labels, said = labels_of(tmp_path, "t.csv", "image_id,label", "a.1,cat", "b,dog")
+    assert labels == {"a.1.jpg": "cat", "b.png": "dog"}
+    assert said == [
+        "has no column 'filename'; 'image_id' is read as it.", "names files without their ending."
+    ]  # fmt: skip
+    assert labels_of(tmp_path, "t.csv", "filename,label", "images/b,dog")[0] == {"b.png": "dog"}
+    whole = labels_of(tmp_path, "t.csv", "filename,label", "b.png,dog", "a.1,cat")
+    assert whole == ({"b.png": "dog"}, []), "one ending says that all have theirs"
+    assert labels_of(tmp_path, "t.csv", "filename,label", "c,dog") == ({}, []), "no such file"
+    (tmp_path / "t.csv").write_text("filename,label\nb,dog\n")
+    found = list(labelled(tmp_path, SampleLimits()))
+    assert "LABEL_ORPHAN" in [f.code for f in found if isinstance(f, Quarantined)], "no guess"
+    write(tmp_path, {"images/b.jpg": b"z"})
+    assert labels_of(tmp_path, "t.csv", "filename,label", "b,dog") == ({}, []), "which of the two?"
+
+
+def test_a_number_of_a_picture_is_no_name_where_its_name_is_there_too(tmp_path: Path) -> None:
+    write(tmp_path, {"images/1.png": b"x", "images/2.png": b"y"})
+    header = "image_id,file_name,label"
+    labels, said = labels_of(tmp_path, "t.csv", header, "2,1.png,cat", "1,2.png,dog")
+    assert labels == {"1.png": "cat", "2.png": "dog"}
+    assert said == ["has no column 'filename'; 'file_name' is read as it."]
+    with pytest.raises(InputRefused, match="no column 'filename'"):
+        labels_of(tmp_path, "t.csv", "image_id,file_name,path,label", "1,1.png,1.png,cat")
