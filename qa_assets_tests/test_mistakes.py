@@ -139,7 +139,7 @@ BAD_TABLES = {
     "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "CSV_RAGGED", "Row #3", "as many fields"),
     "one.png": (PIXELS, "SET_FORMAT", "is one picture", "Give the folder"),
     "some.bin": (b"\0\1\2\3" * 9, "CSV_ENCODING", "is no table", "pictures: a folder"),
-    "cut.parquet": (b"PAR1" + b"x" * 99, "CSV_ENCODING", "Parquet", "Give a CSV"),
+    "cut.parquet": (b"PAR1" + b"x" * 99, "CSV_ENCODING", "Parquet", "fetch it again"),
 }
 
 
