@@ -1,8 +1,14 @@
 """``qa prune``: what the store need not keep is removed, when a person says so."""
 
-from typing import Annotated
+import json as json_text
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qa_assets.core.store import LocalStore
 
 COLUMNS = ("store", "records", "names", "MiB", "records that stay")
 DAYS = 90.0
@@ -18,7 +24,8 @@ def prune(
 ) -> None:
     """Remove old records that neither the latest ones nor a release need; without --yes, count.
 
-    Every release stays as it was shipped; the ten newest also keep the records they were judged by.
+    Every release stays as it was shipped; the ten newest, and whichever a new one is compared with,
+    also keep the records they were judged by.
     """
     from qa_assets.console import Voice
     from qa_assets.core.errors import InputRefused
@@ -37,7 +44,7 @@ def prune(
             raise InputRefused.of("STORE_BUSY", str(store.root), what, "Wait for its run to end.")
     rows: list[tuple[object, ...]] = []
     for store in stores:
-        found = forgettable(store, before)
+        found = forgettable(store, before, compared_with(store))
         if yes:
             forget(store, found)
         name = store.root.relative_to(root) if store.root.is_relative_to(root) else store.root
@@ -46,3 +53,26 @@ def prune(
     voice.table("Removed" if yes else "May be removed", COLUMNS, rows)
     if not yes and any(row[1] or row[2] for row in rows):
         voice.say("Nothing was removed. Next: qa prune --yes")
+
+
+def compared_with(store: "LocalStore") -> "Iterator[str]":
+    """What the next candidate may be compared with, however many releases were made since.
+
+    That is the newest release or, for a candidate that differs from it in nothing, the newest one
+    before it that was made from other data; and how each release declared its preprocessing.
+
+    Raises:
+        InputRefused: ``ARTIFACT_TAMPERED``: a release is damaged.
+    """
+    from qa_assets.core.record import RECORD
+    from qa_assets.datasets.released import data_version, other_release
+    from qa_assets.preprocessing.contract import ASSET, releases
+
+    history = (name.split("/") for name in store.names("history"))
+    for pipeline in sorted({path[1] for path in history if path[2:3] == ["release"]}):
+        made = releases(store, pipeline)
+        for release in made[:1]:
+            yield other_release(store, pipeline, data_version(store, release))
+        for release in made:
+            told = json_text.loads(store.read(release, RECORD))
+            yield told["evidence"].get(ASSET, "")

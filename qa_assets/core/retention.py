@@ -48,14 +48,20 @@ class Forgettable:
     freed: int
 
 
-def forgettable(store: LocalStore, before: float) -> Forgettable:
-    """What of a store is older than ``before`` (seconds since 1970) and not needed."""
+def forgettable(store: LocalStore, before: float, needed: Iterable[str] = ()) -> Forgettable:
+    """What of a store is not needed.
+
+    Args:
+        store: Stays as it is.
+        before: What is younger stays; in seconds since 1970.
+        needed: Digests of what stays too, with all it speaks of.
+    """
     there = {p.name: p for p in (store.root / "objects").glob("*/*") if _DIGEST.fullmatch(p.name)}
     names = {name: digest for name in store.names("") if (digest := store.resolve(name))}
     ages = {name: store.pointed_at(name) for name in names}
     whole, alone = _roots(names, ages, before)
     fresh = [digest for digest, path in there.items() if path.stat().st_mtime >= before]
-    kept = _reachable([*whole, *fresh], there) | (set(alone) & there.keys())
+    kept = _reachable([*whole, *fresh, *needed], there) | (set(alone) & there.keys())
     gone = tuple(path for digest, path in sorted(there.items()) if digest not in kept)
     left = tuple(n for n, digest in names.items() if digest not in kept and _passing(n))
     folders = tuple(_unused(store, names.keys() - set(left), before))

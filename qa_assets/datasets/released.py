@@ -41,12 +41,12 @@ def other_release(store: LocalStore, pipeline: str, version: str) -> str:
     newest = sorted(past, key=store.pointed_at, reverse=True)
     digests = [store.resolve(f"latest/{pipeline}/release"), *map(store.resolve, newest)]
     for digest in dict.fromkeys(d for d in digests if d):
-        if _version(store, digest) != version:
+        if data_version(store, digest) != version:
             return digest
     return ""
 
 
-def _version(store: LocalStore, release: str) -> str:
+def data_version(store: LocalStore, release: str) -> str:
     """The data version of a release, from its own bundle; "" where that cannot be read."""
     try:
         return str(json.loads(store.read(release, EVIDENCE))["version"])

@@ -78,7 +78,7 @@ def other_contract(store: LocalStore, pipeline: str, spec: InputSpec) -> str:
     One that does not differ says nothing, so a run that changes nothing finds what the run that
     made its own release found. A release from before there were contracts is none to compare with.
     """
-    for digest in _releases(store, pipeline):
+    for digest in releases(store, pipeline):
         try:
             differ = _differences(store, digest, spec)
         except InputRefused:
@@ -195,7 +195,7 @@ def _is_resized(payload: bytes, spec: InputSpec) -> bool:
         return image.turned(found).size != (spec.width, spec.height)
 
 
-def _releases(store: LocalStore, pipeline: str) -> list[str]:
+def releases(store: LocalStore, pipeline: str) -> list[str]:
     """Digests of every release, the newest first."""
     past = sorted(store.names(f"history/{pipeline}/release"), key=store.pointed_at, reverse=True)
     digests = [store.resolve(f"latest/{pipeline}/release"), *map(store.resolve, past)]
@@ -203,7 +203,7 @@ def _releases(store: LocalStore, pipeline: str) -> list[str]:
 
 
 def _any(store: LocalStore, pipeline: str) -> bool:
-    return any(_of(store, digest) for digest in _releases(store, pipeline))
+    return any(_of(store, digest) for digest in releases(store, pipeline))
 
 
 def _of(store: LocalStore, release: str) -> PreprocessingContract | None:
