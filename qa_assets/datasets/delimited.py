@@ -10,11 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qa_assets.core.errors import InputRefused
 from qa_assets.core.records.datasets import Quarantined
 from qa_assets.datasets.cells import CellsOf
 from qa_assets.datasets.source import visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _SEPARATORS = ";\t|"
@@ -182,7 +186,7 @@ def _read_parquet(body: bytes, source: Path) -> Delimited:
         raise _refused("CSV_ENCODING", source, what, "Write the Parquet file again.") from error
     kinds = {str(f.name): f.type for f in table.schema}
     nested = {n: f"values of type {visible(str(k))[:_SHOWN]}" for n, k in kinds.items()
-              if pa.types.is_nested(k)}  # fmt: skip
+              if pa.types.is_nested(k)} | _bytes_in(table)  # fmt: skip
     names = tuple(n for n in kinds if n not in nested)
     cells = [[as_text(v) for v in table[n].to_pylist()] for n in names]
     cells_of = CellsOf(names)
@@ -191,6 +195,20 @@ def _read_parquet(body: bytes, source: Path) -> Delimited:
         for number, values in enumerate(zip(*cells, strict=True), start=2)
     ]
     return Delimited(names, rows, (), nested=nested)
+
+
+def _bytes_in(table: "pa.Table") -> dict[str, str]:
+    """Columns of bytes that are no text: some write text without saying that it is."""
+    import pyarrow as pa
+
+    found: dict[str, str] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            try:
+                column.cast(pa.large_string())
+            except pa.ArrowException:
+                found[name] = "bytes that are no text"
+    return found
 
 
 def as_text(value: object) -> str:

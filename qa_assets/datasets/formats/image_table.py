@@ -13,7 +13,7 @@ from qa_assets.core.records.datasets import Quarantined, Remark
 from qa_assets.datasets import archive_rules as rules
 from qa_assets.datasets import folders, trees
 from qa_assets.datasets.delimited import as_text
-from qa_assets.datasets.formats.image_folder import PARTS
+from qa_assets.datasets.formats.image_folder import PARTS, SUFFIXES
 from qa_assets.datasets.labels import LONGEST
 from qa_assets.datasets.picture_columns import Columns, bodies, columns_of, picture_column
 from qa_assets.datasets.settings import SampleLimits
@@ -191,15 +191,20 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _peek(source: Path) -> Path | None:
-    """A file called as Parquet is, among the first of a folder or of those below it."""
-    level = [source]
+    """A file called as Parquet is, among the first of a folder or of those below it.
+
+    None where pictures lie there too: a table beside them is not all that there is.
+    """
+    level, found = [source], list[Path]()
     for _ in range(_LEVELS):
         inside = [*chain.from_iterable(map(_first_of, level))]
-        found = [p for p, folder in inside if not folder and p.name.lower().endswith(_ENDING)]
-        if found:
-            return min(found)
+        names = [p.name.lower() for p, folder in inside if not folder]
+        if any(name.endswith(SUFFIXES) for name in names):
+            return None
+        here = [p for p, folder in inside if not folder and p.name.lower().endswith(_ENDING)]
+        found = found or here
         level = [p for p, folder in inside if folder][:_PEEKED]
-    return None
+    return min(found, default=None)
 
 
 def _first_of(folder: Path) -> list[tuple[Path, bool]]:

@@ -207,6 +207,11 @@ def test_tables_that_hold_no_pictures_are_left_to_others(tmp_path: Path) -> None
     rows = {"filename": ["cat/cat_0.png", "dog/dog_0.png"], "label": ["cat", "dog"]}
     put(pa.table(rows), tmp_path / "data/labels.parquet")
     assert detect(tmp_path / "data") == "manifest"
+    held = {"image": [picture(0)], "label": ["cat"]}
+    put(pa.table(held), tmp_path / "pets/more.parquet")
+    assert detect(tmp_path / "pets") == "image_table"
+    write(tmp_path / "pets", {"cat/a.png": picture(1), "dog/b.png": picture(2)})
+    assert detect(tmp_path / "pets") != "image_table", "not all that there is"
     named = put(pa.table({"image": nested(None), "label": [0]}), tmp_path / "c.parquet")
     assert detect(named) == "image_table", "its rows say that their pictures are missing"
 

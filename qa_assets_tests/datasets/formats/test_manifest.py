@@ -233,6 +233,17 @@ def test_rows_may_name_files_without_their_ending(tmp_path: Path) -> None:
     assert labels_of(tmp_path, "t.csv", "filename,label", "b,dog") == ({}, []), "which of the two?"
 
 
+def test_bytes_are_no_names_unless_they_are_text(tmp_path: Path) -> None:
+    write(tmp_path, {"images/a.png": picture(0), "images/b.png": picture(1)})
+    names: dict[str, Any] = {"filename": [b"images/a.png", b"images/b.png"], "label": ["a", "b"]}
+    pq.write_table(pa.table(names), tmp_path / "t.parquet")
+    assert [f.label for f in read(tmp_path) if isinstance(f, RawSample)] == ["a", "b"]
+    bodies: dict[str, Any] = {"image": [picture(0), picture(1)], "label": ["a", "b"]}
+    pq.write_table(pa.table(bodies), tmp_path / "t.parquet")
+    with pytest.raises(InputRefused, match=r"CSV_NESTED.*bytes that are no text in the column"):
+        read(tmp_path)
+
+
 def test_a_number_of_a_picture_is_no_name_where_its_name_is_there_too(tmp_path: Path) -> None:
     write(tmp_path, {"images/1.png": b"x", "images/2.png": b"y"})
     header = "image_id,file_name,label"
