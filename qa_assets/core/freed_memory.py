@@ -29,8 +29,7 @@ def keep_freed_memory() -> bool:
         import ctypes
 
         here = ctypes.CDLL(None)
-        ask = here.mallopt
-        assert here.gnu_get_libc_version
+        ask, _ = here.mallopt, here.gnu_get_libc_version
     except (ImportError, OSError, TypeError, AttributeError):  # Windows, macOS, musl
         return False
     asked = ((_TRIM_THRESHOLD, KEPT), (_MMAP_THRESHOLD, OWN_MAPPING))

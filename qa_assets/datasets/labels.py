@@ -122,12 +122,11 @@ def without_endings(pictures: Mapping[str, Entry], table: Delimited) -> Mapping[
 
     Nothing either where two pictures differ in their ending alone.
     """
-    wanted = {r.cells[FILE] for r in table.rows}
-    if any(posixpath.splitext(name)[1].lower() in SUFFIXES for name in wanted):
+    if any(r.cells[FILE].lower().endswith(SUFFIXES) for r in table.rows):
         return {}
     short = {posixpath.splitext(name)[0]: entry for name, entry in pictures.items()}
     found = as_called(short, table) if len(short) == len(pictures) else {}
-    return {} if wanted.isdisjoint(found) else found
+    return found if any(r.cells[FILE] in found for r in table.rows) else {}
 
 
 def _orphan(row: Row, file: Path, near: str) -> Quarantined:

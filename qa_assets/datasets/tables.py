@@ -50,8 +50,7 @@ def sketch_file(source: Path) -> dict[str, Sketch]:
     with _readable(source):
         for batch in _batches(source):
             merged = merge(merged, sketch_batch(batch))
-    others = unsketched(source)
-    if others and not merged:
+    if not merged and (others := unsketched(source)):
         column, kind = next(iter(others.items()))
         what = f"holds {kind} in the column {_shown(column)!r}, and nothing else."
         raise InputRefused.of("CSV_NESTED", source.name, what, _SINGLE)

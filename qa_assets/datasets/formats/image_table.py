@@ -195,19 +195,17 @@ def _peek(source: Path) -> Path | None:
 
     None where pictures lie there too: a table beside them is not all that there is.
     """
-    level, found = [source], list[Path]()
+    level, found = [str(source)], list[str]()
     for _ in range(_LEVELS):
         inside = [*chain.from_iterable(map(_first_of, level))]
-        names = [p.name.lower() for p, folder in inside if not folder]
-        if any(name.endswith(SUFFIXES) for name in names):
+        names = [e.path for e in inside if e.is_file(follow_symlinks=False)]  # a pipe never ends
+        if any(name.lower().endswith(SUFFIXES) for name in names):
             return None
-        here = [p for p, folder in inside if not folder and p.name.lower().endswith(_ENDING)]
-        found = found or here
-        level = [p for p, folder in inside if folder][:_PEEKED]
-    return min(found, default=None)
+        found = found or [name for name in names if name.lower().endswith(_ENDING)]
+        level = [e.path for e in inside if e.is_dir(follow_symlinks=False)][:_PEEKED]
+    return Path(min(found)) if found else None
 
 
-def _first_of(folder: Path) -> list[tuple[Path, bool]]:
+def _first_of(folder: str) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as found:
-        named = (e for e in found if not folders.ignored(e.name))
-        return [(Path(e.path), e.is_dir(follow_symlinks=False)) for e in islice(named, _PEEKED)]
+        return [*islice((e for e in found if not folders.ignored(e.name)), _PEEKED)]

@@ -1,6 +1,7 @@
 """Parquet with pictures inside, as hubs of data share them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,18 @@ def test_tables_that_hold_no_pictures_are_left_to_others(tmp_path: Path) -> None
     assert detect(tmp_path / "pets") != "image_table", "not all that there is"
     named = put(pa.table({"image": nested(None), "label": [0]}), tmp_path / "c.parquet")
     assert detect(named) == "image_table", "its rows say that their pictures are missing"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_a_pipe_or_a_link_that_is_called_so_is_never_opened(tmp_path: Path) -> None:
+    elsewhere = put(hub(image=nested(picture(0)), label=[0]), tmp_path / "elsewhere.parquet")
+    (tmp_path / "set").mkdir()
+    os.mkfifo(tmp_path / "set/a.parquet")
+    (tmp_path / "set/b.parquet").symlink_to(elsewhere)
+    assert detect(tmp_path / "set") != "image_table"
+    assert aside(read(tmp_path / "set")) == [
+        ("NAME_SPECIAL", "a.parquet"), ("NAME_LINK", "b.parquet")
+    ]  # fmt: skip
 
 
 def test_a_damaged_file_is_refused_whole_and_none_of_it_passes_for_a_table(tmp_path: Path) -> None:
