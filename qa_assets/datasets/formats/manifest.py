@@ -117,12 +117,11 @@ def labelled(
             yield entry
         elif entry.name.lower().endswith(SUFFIXES):
             pictures[entry.name.removeprefix(beside)] = entry
-    called = as_called(pictures, rows)
-    if guess and (short := without_endings(pictures, rows)):
+    short = without_endings(pictures, rows) if guess else {}
+    if short:
         yield Remark("LABEL_COLUMN", table.name.name, "names files without their ending.")
-        called = short
-    joined = join(rows, called, table.name, classes)
-    del rows, pictures, called, table
+    joined = join(rows, short or as_called(pictures, rows), table.name, classes)
+    del rows, pictures, short, table
     yield from joined
 
 
